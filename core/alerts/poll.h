@@ -1,0 +1,42 @@
+/* One question to one Alertmanager: GET <url>/api/v2/alerts with the selector pushed down, cut into alerts while the
+ * answer arrives. Anything but a complete top-level JSON array from a 200 is a failed poll, with a message of its own
+ * that quotes no body; nothing may be concluded from it. */
+#pragma once
+
+#include "alerts/alert_set.h"
+#include "alerts/selector.h"
+#include "base/err.h"
+
+#include <stdint.h>
+
+struct http_client;
+
+/* How to authenticate; exactly one form. The strings are wiped when freed. */
+struct poll_auth {
+    char *bearer;          /* token, or NULL */
+    char *user, *password; /* Basic, or NULL */
+};
+void poll_auth_deinit(struct poll_auth *auth);
+
+struct poll_options {
+    const char *url;       /* http(s)://host[:port][/prefix], with or without a trailing slash */
+    const struct selector *selector;
+    const struct poll_auth *auth; /* NULL: anonymous */
+    uint64_t max_bytes;    /* --max-response-bytes; larger is a failed poll */
+    int64_t timeout_us;    /* of the whole request */
+};
+
+struct poll_progress {
+    uint64_t bytes;
+    uint64_t alerts, kept;
+};
+
+/* Called once, never from inside poll_start. `set` is NULL on failure (then `e` says why), else the receiver owns it. */
+typedef void poll_done_cb(void *arg, struct alert_set *set, const struct err *e);
+
+struct poll;
+/* -1: nothing was started and nothing calls back. Options are copied. */
+int poll_start(struct http_client *http, const struct poll_options *options, poll_done_cb *done, void *arg,
+               struct poll **poll_r, struct err *e);
+void poll_cancel(struct poll *p); /* done is called with ERR_CONFLICT "cancelled", later */
+struct poll_progress poll_progress(const struct poll *p);
