@@ -1,0 +1,108 @@
+/* Where Tasks live. One interface; tasks/sqlite is the embedded default, tasks/kube will be Kubernetes.
+ *
+ * Asynchronous on purpose: a start that returns -1 never calls back; otherwise exactly one completion, never from
+ * inside the start. All of a store's work for one cycle of one spawner is three questions: what is there (facts), carry
+ * this plan out (apply), and note how the cycle went (apply carries it too). */
+#pragma once
+
+#include "base/err.h"
+#include "base/moment.h"
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum task_phase { TASK_NEW, TASK_PENDING, TASK_WAITING, TASK_RUNNING, TASK_SUCCEEDED, TASK_FAILED };
+const char *task_phase_name(enum task_phase p); /* "", "Pending", ... as Kubernetes writes them */
+int task_phase_parse(const char *s, enum task_phase *p_r);
+bool task_phase_terminal(enum task_phase p);
+
+/* The fields of an existing Task that reconcile needs. */
+struct task_fact {
+    char *name;
+    char *uid, *resource_version;
+    uint64_t identity;        /* annotation alerts.kelos.dev/fingerprint; 0 when absent or unreadable */
+    enum task_phase phase;
+    bool owned;               /* by this spawner (label, or controller reference) */
+    bool deleting;
+    moment_t created_at, completed_at; /* MOMENT_NONE when not set */
+    moment_t starts_at;       /* annotation alerts.kelos.dev/starts-at */
+    uint64_t ordinal;         /* annotation alerts.kelos.dev/ordinal; 0 when absent */
+};
+
+/* What is remembered of a key, Task or no Task. */
+struct key_fact {
+    uint64_t identity;
+    char *task;               /* name of the last Task */
+    moment_t created_at;      /* when it was created */
+    moment_t completed_at;    /* when it finished, if that was seen; else MOMENT_NONE */
+    enum task_phase phase;    /* last phase seen */
+    moment_t starts_at;       /* startsAt it was created for */
+    uint32_t attempts;        /* Tasks created for this key so far */
+};
+
+struct spawner_facts {
+    struct task_fact *tasks;  /* every Task of the namespace with this spawner's label or a name that collides; by name */
+    size_t n_tasks;
+    struct key_fact *keys;    /* sorted by identity */
+    size_t n_keys;
+    uint64_t total_created;   /* Tasks ever created by this spawner, retriggers included */
+};
+void spawner_facts_free(struct spawner_facts **facts);
+/* By bisection; NULL if none. */
+const struct task_fact *spawner_facts_task(const struct spawner_facts *f, const char *name);
+const struct key_fact *spawner_facts_key(const struct spawner_facts *f, uint64_t identity);
+
+/* One creation of the plan. With `replace`, the named Task is deleted first, but only while uid and resource version
+ * are still these. */
+struct store_create {
+    uint64_t identity;
+    moment_t starts_at;
+    const char *name;
+    cJSON *task;              /* the complete Task object; the store adds uid, creationTimestamp, resourceVersion and
+                                 annotation alerts.kelos.dev/ordinal; stays the caller's */
+    bool replace;
+    const char *replace_uid, *replace_resource_version;
+};
+enum store_outcome { STORE_CREATED, STORE_EXISTS_OURS, STORE_EXISTS_FOREIGN, STORE_DELETING, STORE_CHANGED, STORE_FAILED };
+struct store_result {
+    enum store_outcome outcome;
+    struct err err;           /* set unless created */
+};
+
+/* How a cycle went: `get spawners` shows it. */
+struct cycle_status {
+    const char *phase;        /* "Running", "Suspended", "Failed" */
+    const char *message;
+    moment_t last_cycle, last_success; /* MOMENT_NONE: leave as it is */
+    int64_t discovered;       /* items in the last complete cycle; -1: leave */
+    cJSON *conditions;        /* Kubernetes conditions, or NULL: leave */
+};
+
+typedef void store_facts_cb(void *arg, struct spawner_facts *facts, const struct err *e); /* receiver owns facts */
+typedef void store_apply_cb(void *arg, const struct store_result *results, size_t n, const struct err *e);
+
+struct spawner;
+struct store;
+struct store_ops {
+    int (*facts)(struct store *s, const struct spawner *sp, store_facts_cb *done, void *arg, struct err *e);
+    /* Everything in one transaction where the store has such a thing: all creations, the counters and keys, the
+     * status. `creates` stay valid until done. e != NULL: nothing at all was done. */
+    int (*apply)(struct store *s, const struct spawner *sp, const struct store_create *creates, size_t n,
+                 const struct cycle_status *status, moment_t now, store_apply_cb *done, void *arg, struct err *e);
+    /* Calls `changed` (from the loop) whenever a Task of that spawner finished or went: a reason for a cycle. */
+    void (*watch)(struct store *s, void (*changed)(void *arg, const char *ns, const char *spawner), void *arg);
+    void (*close)(struct store *s);
+};
+struct store {
+    const struct store_ops *ops;
+};
+
+#define STORE_LABEL_SPAWNER    "kelos.dev/taskspawner"
+#define STORE_ANN_FINGERPRINT  "alerts.kelos.dev/fingerprint"
+#define STORE_ANN_STARTS_AT    "alerts.kelos.dev/starts-at"
+#define STORE_ANN_POLICY       "alerts.kelos.dev/policy"
+#define STORE_ANN_REASON       "alerts.kelos.dev/reason"
+#define STORE_ANN_ORDINAL      "alerts.kelos.dev/ordinal"
+#define STORE_ANN_ALERTNAME    "alerts.kelos.dev/alertname"
