@@ -1,0 +1,35 @@
+/* The policy files of --policies DIR, read by the engine and handed to the worker: *.lua files directly in DIR, in byte
+ * order of their names, through one directory descriptor (so that a mounted ConfigMap's generation is consistent).
+ * Not policies: *_spec.lua, names that start with "." or "..", and default.lua when it is the bundled one's name (that
+ * name is reserved: a problem). The engine never parses them. */
+#pragma once
+
+#include "base/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    POLICY_SOURCE_MAX = 64 * 1024, /* bytes of one file: the parser is quadratic in places */
+    POLICY_FILES_MAX = 200,
+};
+
+struct policy_file {
+    char *name; /* "10-payments.lua" */
+    char *source;
+    size_t len;
+};
+
+struct policy_files {
+    struct policy_file *files;
+    size_t n;
+    uint64_t hash; /* XXH3-64 of names and contents: the generation */
+    struct policy_problem {
+        char *file, *sentence;
+    } *problems; /* a file that is too large, no UTF-8, no regular file, unreadable */
+    size_t n_problems;
+};
+
+/* `dir` NULL: no files (the default policy judges everything). -1: the directory cannot be read at all. */
+int policy_files_read(const char *dir, struct policy_files **files_r, struct err *e);
+void policy_files_free(struct policy_files **files);

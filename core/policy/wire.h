@@ -1,0 +1,151 @@
+/* The words that cross the wall between the engine and a worker. Both executables link this file.
+ *
+ * A frame is a u32 (little endian: how many bytes follow), a type byte and fields. Fields: u8, u32, u64, i64 (little
+ * endian) and text (u32 length, bytes). Alert text crosses length-counted and is never parsed again; there is no JSON
+ * here. A reader that runs past the end of a frame is `bad` and reads zeroes from then on: check once, at the end.
+ *
+ * One worker serves one cycle of one spawner:
+ *
+ *      engine                      worker
+ *                    <-- HELLO     I am a worker, I speak version N
+ *      SETUP         -->           the spawner, the policies, the templates
+ *                    <-- READY     what could not be loaded, and what is there
+ *      JUDGE (many)  -->           alerts
+ *                    <-- JUDGED*   one each, in order; then DONE
+ *      RETRIGGER     -->           keys that had a Task
+ *                    <-- RETRIGGERED*, DONE
+ *      COMPOSE       -->           winners
+ *                    <-- COMPOSED*, DONE
+ *      (end of file) -->           the worker exits 0
+ *
+ * One request at a time; the worker may write answers while it works. Before each call into a policy it writes what it
+ * is about to do into the black box, a shared page that the engine reads when the worker has died. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    WIRE_VERSION = 1,
+    WIRE_FRAME_MAX = 32 * 1024 * 1024,
+    WIRE_TEXT_SHOWN = 1024, /* longest reason detail, error text and the like that the worker sends */
+};
+#define WIRE_MAGIC "alertspawner-worker"
+
+enum wire_type {
+    WIRE_HELLO = 'H',
+    WIRE_SETUP = 'S',
+    WIRE_READY = 'R',
+    WIRE_JUDGE = 'J',
+    WIRE_JUDGED = 'j',
+    WIRE_RETRIGGER = 'T',
+    WIRE_RETRIGGERED = 't',
+    WIRE_COMPOSE = 'C',
+    WIRE_COMPOSED = 'c',
+    WIRE_DONE = 'd',
+};
+
+/* HELLO:   text WIRE_MAGIC, u32 WIRE_VERSION, text program version
+ *
+ * SETUP:   i64 now (microseconds), text spawner name, text namespace,
+ *          text named policy ("" = choose by match),
+ *          tree policy config (see wire_tree below; nil when there is none),
+ *          i64 poll interval (microseconds),
+ *          u32 n, n * text priorityLabels,
+ *          text promptTemplate, text branchTemplate (""=none), text nameTemplate (""=none),
+ *          u32 n, n * (text key, text template)  labels
+ *          u32 n, n * (text key, text template)  annotations
+ *          u32 n, n * (text file name, text source)  policies, sorted by file name; never default.lua
+ *          u64 instructions a hook may use, u64 instructions of all hooks of one worker's life,
+ *          u64 bytes of memory of the policies' VM
+ *
+ * READY:   u32 n, n * (text file, text sentence)                  policies that cannot be used (POLICY_LOAD)
+ *          u32 n, n * (text name, text file, text match)          policies that can, in the order of choice
+ *          u32 n, n * (text which, text sentence)                 templates that do not parse: "prompt", "branch",
+ *                                                                 "name", "label[k]", "annotation[k]"
+ *          u8  named policy is there (1 when none is named)
+ *
+ * JUDGE:   u32 n, n * (u32 id, text bytes, text index)            index: struct alert_index and what follows it
+ * JUDGED:  u32 id, u8 wire_judgement, text reason code, text detail, text policy name, text where ("payments.lua:31"),
+ *          u8 has key, text key (only if has key and it is not the fingerprint),
+ *          i64 priority (0..1000, lower first),
+ *          text rendered nameTemplate ("" when there is none; not sanitised), text name error ("" = fine),
+ *          text fallback ("" or which hook failed and was answered by the base: a sentence)
+ *
+ * RETRIGGER: u32 n, n * (u32 id, text bytes, text index, text task name, u8 task phase (enum task_phase), u8 gone,
+ *          i64 created, i64 completed, i64 starts_at of the Task, u32 attempts)     moments: INT64_MIN when unset
+ * RETRIGGERED: u32 id, u8 wire_answer, i64 at (only ANSWER_AT), text reason code, text detail, text policy, text where
+ *
+ * COMPOSE: u32 n, n * (u32 id, text bytes, text index, u8 has key, text key)
+ * COMPOSED: u32 id, u8 ok, text reason code, text detail (when not ok: "failed to render prompt template: ..."),
+ *          text title, text body, text prompt, text branch,
+ *          u32 n, n * text labels, u32 n, n * text annotations     in the order of SETUP
+ *          text fallback
+ * DONE:    u32 how many were answered */
+
+enum wire_judgement { JUDGED_KEEP, JUDGED_DROP, JUDGED_ERROR };
+enum wire_answer { ANSWER_NEVER, ANSWER_NOW, ANSWER_AT, ANSWER_ERROR };
+
+/* A JSON value as fields, so that the worker needs no JSON: u8 tag, then
+ * 'z' null | 't' true | 'f' false | 'i' i64 | 'd' u64 (bits of the double) | 's' text | 'l' u32 n, n trees |
+ * 'm' u32 n, n * (text key, tree). At most 32 deep. */
+enum { WIRE_TREE_DEPTH = 32 };
+
+/* Writing: start a frame in `b` (which may already hold frames), add fields, end it. */
+size_t wire_begin(struct buf *b, enum wire_type type); /* returns the mark that wire_end wants */
+void wire_end(struct buf *b, size_t mark);
+void wire_u8(struct buf *b, uint8_t v);
+void wire_u32(struct buf *b, uint32_t v);
+void wire_u64(struct buf *b, uint64_t v);
+void wire_i64(struct buf *b, int64_t v);
+void wire_text(struct buf *b, const char *s, size_t len);
+void wire_str(struct buf *b, const char *s); /* NULL is "" */
+
+/* Reading one frame's fields in place. */
+struct wire_reader {
+    const char *p, *end;
+    bool bad;
+};
+struct wire_text {
+    const char *s; /* not NUL-terminated; aligned as it happens to lie */
+    size_t len;
+};
+uint8_t wire_get_u8(struct wire_reader *r);
+uint32_t wire_get_u32(struct wire_reader *r);
+uint64_t wire_get_u64(struct wire_reader *r);
+int64_t wire_get_i64(struct wire_reader *r);
+struct wire_text wire_get_text(struct wire_reader *r);
+bool wire_at_end(const struct wire_reader *r); /* everything was read and nothing was bad */
+
+/* Looks for a whole frame at the start of bytes. 1: *type_r, *fields_r set and *used_r bytes belong to it. 0: more bytes
+ * are needed. -1: no frame can start like this (too long, unknown type). */
+int wire_frame(const char *bytes, size_t len, enum wire_type *type_r, struct wire_reader *fields_r, size_t *used_r);
+
+/* The black box: one page of shared memory, handed to the worker as descriptor 3 (mapped, then closed). The worker
+ * writes, the engine reads, trusts nothing in it, and checks every value. */
+struct black_box {
+    uint64_t calls;      /* counts calls into policies and templates: it moves, so the worker lives */
+    uint32_t id;         /* of the alert in hand */
+    uint32_t hook;       /* enum black_box_hook */
+    uint32_t policy;     /* number of the policy in the order of READY's second list; UINT32_MAX: none or base */
+    uint32_t reserved;
+    uint64_t instructions; /* used by the call in hand, in steps of 1,000 */
+};
+enum black_box_hook {
+    HOOK_NONE,
+    HOOK_LOAD, /* `policy` is then the number of the file in SETUP */
+    HOOK_FILTER,
+    HOOK_KEY,
+    HOOK_PRIORITY,
+    HOOK_NAME,
+    HOOK_RETRIGGER,
+    HOOK_TITLE,
+    HOOK_BODY,
+    HOOK_TEMPLATE,
+    HOOK_COUNT
+};
+const char *black_box_hook_name(uint32_t hook); /* "filter", ...; "?" for anything else */

@@ -1,0 +1,77 @@
+/* wanted x existing x limits -> plan. Pure: no I/O, no clock, no globals.
+ *
+ * In: the wanted items (alerts that the policy kept), what the store holds, what the policy said about re-firing ones,
+ * the limits and the time. Out: one decision an item. Items are taken by (priority, order of arrival). A reserved slot
+ * or a full limit makes an item wait, it never stops the loop; the reason is the first that fails of total, rate, ramp,
+ * concurrency. Limits are checked before an old Task is deleted. */
+#pragma once
+
+#include "reconcile/reason.h"
+#include "tasks/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One alert the policy kept. */
+struct item {
+    uint64_t fingerprint;   /* of the alert itself: breaks ties in a group */
+    uint64_t identity;
+    int priority;           /* lower first */
+    moment_t starts_at;
+    const char *name;       /* the Task name, already legal; NULL: error.name (detail says why) */
+    size_t alert;           /* number in the alert_set: the order of arrival */
+};
+
+/* What became of an item. Filled in two steps: plan_group, plan_match before the policy is asked about re-firing,
+ * plan_decide after. */
+enum item_match {
+    MATCH_NONE,     /* never had a Task */
+    MATCH_MEMBER,   /* of a group led by another: decided */
+    MATCH_NAME,     /* another item of this cycle has that Task name: decided */
+    MATCH_ACTIVE,   /* its Task has not finished: decided */
+    MATCH_DELETING, /* its Task is being deleted: decided */
+    MATCH_FOREIGN,  /* a Task of that name is not ours: decided */
+    MATCH_FINISHED, /* its Task is terminal: ask retrigger */
+    MATCH_GONE,     /* it had a Task that is gone: ask retrigger */
+    MATCH_BAD_NAME, /* no name: decided */
+};
+
+struct plan_answer {       /* the policy's word on MATCH_FINISHED and MATCH_GONE */
+    enum { PLAN_NEVER, PLAN_NOW, PLAN_AT, PLAN_ERROR } kind;
+    moment_t at;
+    enum reason reason;    /* why never, or the error; REASON_NONE: the base rule spoke */
+};
+
+struct decision {
+    enum verdict verdict;
+    enum reason reason;
+    enum item_match match;
+    size_t leader;         /* MATCH_MEMBER, MATCH_NAME: number of the item that leads */
+    moment_t trigger_time; /* of a leader: earliest startsAt of its group */
+    moment_t eligible_at;  /* verdict wait: when it may come again; MOMENT_NONE: unknown */
+};
+
+struct plan_limits {
+    int32_t max_concurrency, max_total_tasks; /* 0: unlimited */
+    int64_t poll_interval_us;                 /* recreate.gone at most once in it */
+};
+
+struct plan {
+    struct decision *decisions;  /* one per item, same order as the items */
+    size_t *order;               /* item numbers by (priority, arrival) */
+    size_t n;
+    size_t *work;                /* items to create or retrigger, in order; n_work of them */
+    size_t n_work;
+    size_t active;               /* unfinished owned Tasks before this cycle */
+};
+
+/* Step 1: groups (one leader per identity by (priority, startsAt, fingerprint); the leader takes the best place of its
+ * own), Task-name collisions inside the cycle, and the join with the store by name. */
+struct plan *plan_create(const struct item *items, size_t n, const struct spawner_facts *facts);
+/* Numbers of the items whose match asks for the policy's retrigger, for plan_decide's `answers` (same order). */
+size_t plan_questions(const struct plan *p, size_t *items_r /* room for n */);
+/* Step 2. `answers` runs parallel to plan_questions. */
+void plan_decide(struct plan *p, const struct item *items, const struct spawner_facts *facts,
+                 const struct plan_answer *answers, const struct plan_limits *limits, moment_t now);
+void plan_free(struct plan **p);

@@ -1,0 +1,32 @@
+/* A Task object out of a spawner's template and one composed alert. Pure.
+ *
+ * kelos.dev/v1alpha2; only non-empty optional members, so that it survives a decode/encode by Go; the label
+ * kelos.dev/taskspawner and our annotations win over the template's. */
+#pragma once
+
+#include "base/err.h"
+#include "base/moment.h"
+#include "reconcile/reason.h"
+
+#include <cjson/cJSON.h>
+#include <stdint.h>
+
+struct spawner;
+struct composition;
+
+struct task_doc_input {
+    const struct spawner *spawner;
+    const struct composition *composition;
+    const char *name;
+    uint64_t identity;
+    const char *alertname;  /* "" when absent */
+    moment_t starts_at;
+    const char *policy;     /* which policy decided */
+    enum reason reason;     /* create.new, recreate.gone, retrigger.refired, or the policy's own: `reason_text` wins */
+    const char *reason_text; /* "policy.<code>", or NULL */
+    uint64_t credential_pick; /* chooses an entry of spec.credentials: any number, e.g. the identity */
+};
+
+/* *warning_r: NULL or a sentence (the branch was not legal and became ...); free(). -1: the Task would not be valid (a
+ * label value over 63 characters or with illegal characters, an invalid annotation key ...): ERR_INVALID. */
+int task_doc_build(const struct task_doc_input *in, cJSON **task_r, char **warning_r, struct err *e);
