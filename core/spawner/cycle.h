@@ -1,0 +1,71 @@
+/* One cycle of one spawner: alerts in, evaluate, reconcile, Tasks out. Callbacks record what happened and call
+ * cycle_step(), the only place that decides what comes next. A failed thing fails alone: whatever goes wrong ends up in
+ * this cycle's report, and the next cycle starts afresh. */
+#pragma once
+
+#include "alerts/alert_set.h"
+#include "alerts/poll.h"
+#include "base/err.h"
+#include "policy/judge.h"
+#include "reconcile/plan.h"
+#include "tasks/store.h"
+
+#include <uv.h>
+
+struct http_client;
+struct spawner;
+struct spawner_set;
+
+/* What every cycle of an engine shares. */
+struct cycle_env {
+    uv_loop_t *loop;
+    struct http_client *http;
+    struct worker_pool *pool;
+    struct store *store;
+    const char *policies_dir;  /* --policies, or NULL */
+    const char *secrets_dir;   /* --secrets, or NULL */
+    uint64_t max_bytes;        /* --max-response-bytes */
+    int64_t poll_timeout_us;   /* --timeout */
+    struct judge_limits limits;
+};
+
+enum cycle_mode {
+    CYCLE_ACT,  /* carry the plan out */
+    CYCLE_PLAN, /* the same decisions, no writes */
+};
+
+/* One decision as people and programs see it. Strings live until the next cycle_row of the same cycle. */
+struct cycle_row {
+    char fingerprint[17];  /* "" for an alert that had none */
+    const char *alertname; /* "" when absent */
+    enum verdict verdict;
+    const char *reason;    /* "source.labels", "policy.noise", ... */
+    const char *detail;    /* "" or a sentence */
+    const char *task;      /* name, or "" */
+    const char *policy;    /* which policy judged, or "" */
+};
+
+struct cycle;
+typedef void cycle_done_cb(void *arg, struct cycle *c);
+
+/* Starts a cycle; `done` is called exactly once, never from inside. The spawner (and the set that holds its secrets)
+ * must live until then. */
+struct cycle *cycle_start(const struct cycle_env *env, const struct spawner_set *spawners, const struct spawner *spawner,
+                          enum cycle_mode mode, cycle_done_cb *done, void *arg);
+/* Gives up what can be given up (a poll, judging); a transaction that has begun is finished. */
+void cycle_cancel(struct cycle *c);
+/* After done only. */
+void cycle_free(struct cycle **c);
+
+/* Why the cycle failed as a whole, or NULL. */
+const struct err *cycle_error(const struct cycle *c);
+const struct spawner *cycle_spawner(const struct cycle *c);
+size_t cycle_rows(const struct cycle *c); /* 0 when it failed or the spawner is suspended */
+void cycle_row(struct cycle *c, size_t i, struct cycle_row *row_r);
+void cycle_count(const struct cycle *c, size_t counts_r[VERDICT_COUNT]);
+/* Sentences that belong to the cycle, not to one alert: policies that did not load, fallbacks, branch names that were
+ * made legal. Already logged in CYCLE_ACT. */
+size_t cycle_notes(const struct cycle *c);
+const char *cycle_note(const struct cycle *c, size_t i);
+struct poll_progress cycle_progress(const struct cycle *c); /* zeroes unless it polls */
+int64_t cycle_polling_us(const struct cycle *c);            /* for how long it has been polling; 0 if it is not */
