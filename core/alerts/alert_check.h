@@ -37,14 +37,12 @@ static inline void alert_read_all(const struct alert *a)
     buf_free(&b);
 }
 
-/* The text reads as cJSON reads it, up to the NUL at which cJSON ends a string. */
+/* The text reads as cJSON reads it. */
 static inline void alert_check_text(const struct alert *a, struct span s, const char *want)
 {
     char *text = alert_text_dup(a, s);
-    size_t n = strlen(want);
     CHECK(utf8_valid(text, strlen(text)) == strlen(text));
-    CHECK(strncmp(text, want, n) == 0);
-    CHECK(text[n] == '\0' || strncmp(text + n, "\xef\xbf\xbd", 3) == 0);
+    CHECK(strcmp(text, want) == 0);
     CHECK(alert_span_equal(a, s, text, strlen(text)));
     free(text);
 }
@@ -116,7 +114,7 @@ static inline enum alert_verdict alert_check(const char *data, size_t len, unsig
     if (v != ALERT_BROKEN) {
         CHECK(alert_view_checked(&a, bytes, len, index.data, index.len) == 0);
         alert_read_all(&a);
-        if (v == ALERT_OK)
+        if (v == ALERT_OK && memmem(bytes, len, "\\u0000", 6) == NULL) /* cJSON ends strings there */
             alert_check_tree(&a, doc);
         alert_check_damaged(bytes, len, &index, damage);
     }

@@ -1,5 +1,5 @@
 /* What JSON is, told by somebody else: cJSON for the structure, and here the few rules it does not keep (white space,
- * control characters, UTF-8, numbers, what follows the value). For the fuzz targets and the unit tests. */
+ * control characters, hex digits, UTF-8, numbers, what follows the value). For the fuzz targets and the unit tests. */
 #pragma once
 
 #include "base/utf8.h"
@@ -38,6 +38,14 @@ static inline bool oracle_number(const char *p, size_t n)
     return i == n;
 }
 
+static inline bool oracle_hex4(const char *p, size_t n)
+{
+    for (size_t i = 0; i < 4; i++)
+        if (i >= n || p[i] == '\0' || strchr("0123456789abcdefABCDEF", p[i]) == NULL)
+            return false;
+    return true;
+}
+
 /* Rules that only tokens tell; the structure is cJSON's business. *depth_r is the deepest nesting. */
 static inline bool oracle_tokens(const char *p, size_t n, int *depth_r)
 {
@@ -49,8 +57,11 @@ static inline bool oracle_tokens(const char *p, size_t n, int *depth_r)
             for (i++; i < n && p[i] != '"'; i++) {
                 if ((unsigned char)p[i] < 0x20)
                     return false;
-                if (p[i] == '\\' && ++i < n && p[i] == '\0')
-                    return false;
+                if (p[i] != '\\')
+                    continue;
+                i++; /* whatever is escaped */
+                if (i < n && (p[i] == '\0' || (p[i] == 'u' && !oracle_hex4(p + i + 1, n - i - 1))))
+                    return false; /* cJSON reads \u12g4 as \u0000 */
             }
             i++;
         } else if (c == '-' || (c >= '0' && c <= '9')) {
