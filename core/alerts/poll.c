@@ -66,7 +66,7 @@ static const struct {
 
 static bool plain_type(const char *s)
 {
-    return *s != '\0' && strlen(s) <= 64 && s[strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789.+-/_")] == '\0';
+    return strchr(s, '/') != NULL && strlen(s) <= 64 && s[strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789.+-/_")] == '\0';
 }
 
 static int on_head(void *arg, const struct http_response *r, struct err *e)

@@ -56,7 +56,7 @@ static void read_content_type(struct http_request *r)
     size_t n = 0;
     for (; type != NULL && n + 1 < sizeof r->content_type; n++) {
         unsigned char c = (unsigned char)type[n];
-        if (c == '\0' || c == ';' || c <= ' ')
+        if (c == '\0' || c == ';' || c == ' ' || c == '\t')
             break;
         r->content_type[n] = (char)tolower(c);
     }
