@@ -327,8 +327,8 @@ static void test_set_large(void **state)
         else
             buf_addf(&json,
                      "{\"fingerprint\":\"%016x\",\"startsAt\":\"2026-11-22T08:15:30Z\",\"status\":{" ACTIVE
-                     "},\"labels\":{\"alertname\":\"%.300s%06d\",\"i\":\"%d\",\"pad\":\"%s\"}}",
-                     (unsigned)i, i % 2 ? name : "", i, i, pad);
+                     "},\"labels\":{\"alertname\":\"%06d%.300s\",\"i\":\"%d\",\"pad\":\"%s\"}}",
+                     (unsigned)i, i, i % 2 ? name : "", i, pad);
         assert_int_equal(alert_set_add(set, NULL, json.data, json.len, &e), 0);
     }
     assert_int_equal(alert_set_kept(set), N / 4 * 3);
@@ -350,12 +350,39 @@ static void test_set_large(void **state)
     alert_set_free(&set);
 }
 
+/* What strangers can grow has ceilings: past them the alerts are still there, only their words are not. */
+static void test_set_ceilings(void **state)
+{
+    (void)state;
+    enum { N = 40000 };
+    struct alert_set *set = alert_set_create();
+    struct selector s = selector_of("S=none");
+    struct buf json = {0};
+    for (int i = 0; i < N; i++) {
+        buf_clear(&json);
+        buf_addf(&json,
+                 i % 2 ? "{\"labels\":{\"alertname\":\"%0255d\"}}"
+                       : "{\"fingerprint\":\"0000000000000001\",\"startsAt\":\"2026-11-22T08:15:30Z\",\"status\":{" ACTIVE
+                         "},\"labels\":{\"alertname\":\"%0255d\"}}",
+                 i);
+        assert_int_equal(alert_set_add(set, &s, json.data, json.len, NULL), 0);
+    }
+    assert_int_equal(strlen(alert_set_alertname(set, alert_set_at(set, 1))), 255);
+    assert_non_null(strstr(alert_set_detail(set, alert_set_at(set, 1)), "element 1: it has no fingerprint"));
+    assert_string_equal(alert_set_alertname(set, alert_set_at(set, N - 2)), "(too many alertnames)");
+    assert_non_null(strstr(alert_set_detail(set, alert_set_at(set, N - 1)), "too many"));
+    assert_int_equal(alert_set_at(set, N - 2)->reason, REASON_SOURCE_SEVERITY);
+    assert_int_equal(alert_set_at(set, N - 1)->reason, REASON_ERROR_ALERT);
+    buf_free(&json);
+    alert_set_free(&set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_judge),  cmocka_unit_test(test_query), cmocka_unit_test(test_spool),
         cmocka_unit_test(test_intern), cmocka_unit_test(test_set),   cmocka_unit_test(test_set_large),
-        cmocka_unit_test(test_spool_fails),
+        cmocka_unit_test(test_spool_fails), cmocka_unit_test(test_set_ceilings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

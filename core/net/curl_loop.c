@@ -18,6 +18,7 @@ struct watch {
     uv_poll_t poll;
     curl_socket_t fd;
     struct curl_loop *l;
+    int events, errors;
 };
 
 static void read_ended(struct curl_loop *l)
@@ -60,12 +61,16 @@ static int on_multi_timer(CURLM *multi, long ms, void *arg)
 static void on_socket(uv_poll_t *poll, int status, int events)
 {
     struct watch *w = poll->data;
-    int flags = status < 0 ? CURL_CSELECT_ERR : 0;
+    int flags = 0;
+    if (status < 0) /* let libcurl read what came before a reset, and the reset's own error; but not for ever */
+        flags = w->errors++ < 4 ? CURL_CSELECT_IN | CURL_CSELECT_OUT : CURL_CSELECT_ERR;
     if (events & UV_READABLE)
         flags |= CURL_CSELECT_IN;
     if (events & UV_WRITABLE)
         flags |= CURL_CSELECT_OUT;
-    act(w->l, w->fd, flags); /* may close w */
+    act(w->l, w->fd, flags); /* may close w, whose memory stays until the loop turns */
+    if (status < 0 && !uv_is_closing((uv_handle_t *)&w->poll))
+        uv_poll_start(&w->poll, w->events, on_socket); /* libuv stops a watch that had an error */
 }
 
 static void on_watch_closed(uv_handle_t *h)
@@ -96,8 +101,8 @@ static int on_multi_socket(CURL *easy, curl_socket_t fd, int what, void *arg, vo
         }
         curl_multi_assign(l->multi, fd, w);
     }
-    int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-    return uv_poll_start(&w->poll, events, on_socket) == 0 ? 0 : -1;
+    w->events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+    return uv_poll_start(&w->poll, w->events, on_socket) == 0 ? 0 : -1;
 }
 
 int curl_loop_create(uv_loop_t *loop, curl_loop_ended_cb *on_ended, void *arg, struct curl_loop **l_r, struct err *e)

@@ -106,8 +106,11 @@ static size_t on_body(char *bytes, size_t one, size_t n, void *arg)
 static void curl_error(struct http_request *r, CURLcode code, struct err *e)
 {
     char took[MOMENT_TEXT];
-    /* libcurl's own sentence only where it cannot hold a URL of the configuration (those of proxies have passwords) */
-    const char *says = r->curl_says[0] != '\0' ? r->curl_says : curl_easy_strerror(code);
+    /* libcurl's own sentence, unless it quotes a URL: those of proxies hold passwords */
+    const char *says = r->curl_says;
+    if (*says == '\0' || strchr(says, '@') != NULL || strstr(says, "://") != NULL ||
+        strstr(says, "Unsupported proxy") != NULL)
+        says = curl_easy_strerror(code);
     for (char *p = r->curl_says; *p != '\0'; p++)
         if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f)
             *p = '?';
