@@ -123,7 +123,8 @@ def serve(conn):
 
 def main():
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-    print(listener.getsockname()[1], flush=True)
+    sys.stdout.write("%d\n" % listener.getsockname()[1])
+    sys.stdout.flush()
 
     def accept():
         while True:
