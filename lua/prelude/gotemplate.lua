@@ -13,7 +13,8 @@
 -- Data: see gotemplate_value. It is only read. Execution has no effects and no clock.
 --
 -- The modules are chunks that get one table of the modules before them and return their own, in this order: fail,
--- unicode, value, quote, float, number, fmt, printf, lexer, node, parser, escape, compare, funcs, eval, exec, this.
+-- unicode, value, quote, float, number, printer, fmt, printf, lexer, node, cursor, parser, escape, compare, funcs,
+-- eval, exec, this.
 -- Of the globals they use only: error getmetatable ipairs math next pcall setmetatable string table tonumber
 -- tostring type utf8.
 local M = ...

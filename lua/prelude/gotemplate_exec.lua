@@ -6,7 +6,8 @@
 local M = ...
 local exec = {}
 
-local value, eval, fmt, printf = M.gotemplate_value, M.gotemplate_eval, M.gotemplate_fmt, M.gotemplate_printf
+local value, eval, printf = M.gotemplate_value, M.gotemplate_eval, M.gotemplate_printf
+local fmt, printer = M.gotemplate_fmt, M.gotemplate_printer
 local throw, quote = M.gotemplate_fail.throw, M.gotemplate_quote.quote
 local evaluate, tick, push, pop, set, fail = eval.pipeline, eval.tick, eval.push, eval.pop, eval.set, eval.fail
 local INVALID = value.INVALID
@@ -34,9 +35,9 @@ local function print_value(s, v)
     elseif v == INVALID then
         write(s, "<no value>")
     else
-        local p = fmt.printer(s.limits)
+        local p = printer.new(s.limits)
         fmt.print_argument(p, v, "v")
-        local text = fmt.finish(p)
+        local text = printer.finish(p)
         tick(s, p.n + #text // 256)
         write(s, text)
     end

@@ -89,7 +89,7 @@ local function slice(_, args)
     local cap = kind == "string" and length or item.cap
     local bounds = {0, length, cap}
     for i = 2, args.n do
-        local n, err = index_argument(concrete(args[i]), cap)
+        local n, err = index_argument(args[i], cap) -- not its concrete value: Go refuses an element here
         if err then
             return nil, err
         end
