@@ -1,7 +1,8 @@
 -- The parser's place in the items of a template: three items of look-ahead, and its errors (parse.go of Go).
 --
--- A cursor is {shared, name, token, peeked, vars, range_depth, depth, action_line}; shared, of all cursors of one
--- text, is {name, lex, trees}: the name of the whole template, for errors, the lexer, the trees found so far.
+-- A cursor is {shared, name, token, peeked, vars, range_depth, depth, action_line}; shared, of all cursors of
+-- one text, is {name, lex, trees, nesting}: the name of the whole template, for errors, the lexer, the trees
+-- found so far, and how deep in actions the text is.
 local M = ...
 local cursor = {}
 
@@ -11,8 +12,10 @@ local format = string.format
 
 -- A cursor for the template `name`, which starts with the next item of the lexer.
 function cursor.new(shared, name)
-    return {shared = shared, lex = shared.lex, name = name, token = {}, peeked = 0, vars = {"$"}, range_depth = 0,
-        depth = 0, action_line = 0}
+    return {
+        shared = shared, lex = shared.lex, name = name, token = {}, peeked = 0,
+        vars = {"$"}, range_depth = 0, depth = 0, action_line = 0,
+    }
 end
 
 local function next_item(t)
@@ -91,7 +94,8 @@ local function expect(t, typ, context)
     return item
 end
 
-cursor.next, cursor.peek, cursor.backup, cursor.backup2, cursor.backup3 = next_item, peek, backup, backup2, backup3
+cursor.next, cursor.peek = next_item, peek
+cursor.backup, cursor.backup2, cursor.backup3 = backup, backup2, backup3
 cursor.next_non_space, cursor.peek_non_space = next_non_space, peek_non_space
 cursor.fail, cursor.unexpected, cursor.expect = fail, unexpected, expect
 

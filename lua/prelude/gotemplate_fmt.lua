@@ -1,7 +1,7 @@
 -- Printing one value under one verb, or %!verb(type=value) (package fmt, print.go).
 --
--- The printer's flags stay in force inside lists and maps, so "%6.2v" pads every element. Arguments are what value.any
--- returns.
+-- The printer's flags stay in force inside lists and maps, so "%6.2v" pads every element. Arguments are what
+-- value.any returns.
 local M = ...
 local fmt = {}
 

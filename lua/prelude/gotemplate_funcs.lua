@@ -1,8 +1,9 @@
 -- The functions a template may call.
 --
--- funcs[name] = {call, min, max, params}: call(limits, args) returns the result, or nil and the error; max nil is
--- any number of arguments. params says what the arguments become: "value" as they are, "any" their concrete values,
--- "format" a string first and then any. args[1..args.n]. `and` and `or` evaluate as they go and stand in eval.
+-- funcs[name] = {call, min, max, params}: call(limits, args) returns the result, or nil and the error; max
+-- nil is any number of arguments. params says what the arguments become: "value" as they are, "any" their
+-- concrete values, "format" a string first and then any. args[1..args.n]. `and` and `or` evaluate as they go
+-- and stand in eval.
 local M = ...
 local funcs = {}
 

@@ -1,17 +1,20 @@
 -- Items into trees of nodes (package text/template/parse, parse.go).
 --
--- One cursor per {{define}}, {{block}} and the template itself; they share the lexer and the set of trees. Each has
--- its own look-ahead, its variables and its depth in {{range}}: so "{{break}} outside {{range}}" holds inside a
--- block in a range.
+-- One cursor per {{define}}, {{block}} and the template itself; they share the lexer and the set of trees.
+-- Each has its own look-ahead, its variables and its depth in {{range}}: so "{{break}} outside {{range}}"
+-- holds inside a block in a range.
 local M = ...
 local parser = {}
 
-local cursor, node, number, quote = M.gotemplate_cursor, M.gotemplate_node, M.gotemplate_number, M.gotemplate_quote
-local next_item, peek, backup, backup2, backup3 = cursor.next, cursor.peek, cursor.backup, cursor.backup2, cursor.backup3
+local cursor, node = M.gotemplate_cursor, M.gotemplate_node
+local number, quote = M.gotemplate_number, M.gotemplate_quote
+local next_item, peek = cursor.next, cursor.peek
+local backup, backup2, backup3 = cursor.backup, cursor.backup2, cursor.backup3
 local next_non_space, peek_non_space = cursor.next_non_space, cursor.peek_non_space
 local fail, unexpected, expect = cursor.fail, cursor.unexpected, cursor.expect
 
-local MAX_PARENTHESES = 10000
+local MAX_PARENTHESES = 10000 -- Go's
+local MAX_NESTING = 10000 -- ours, of if, with, range and block: what fits into Lua's stack
 
 local functions = {}
 for name in string.gmatch("and call html index slice js len not or print printf println urlquery " ..
@@ -146,8 +149,8 @@ local function declarations(t, pipe, context)
             return
         end
         next_item(t)
-        -- A space counts as an item, so "$x foo" must be read up to foo to know that $x is an argument; the space
-        -- is pushed back with it.
+        -- A space counts as an item, so "$x foo" must be read up to foo to know that $x is an argument; the
+        -- space is pushed back with it.
         local after = peek(t)
         local item = peek_non_space(t)
         if item.typ == "assign" or item.typ == "declare" then
@@ -176,8 +179,8 @@ local function declarations(t, pipe, context)
 end
 
 local starts_command = {
-    bool = true, charconst = true, complex = true, ["."] = true, field = true, identifier = true, number = true,
-    ["nil"] = true, rawstring = true, string = true, variable = true, leftparen = true,
+    bool = true, charconst = true, complex = true, ["."] = true, field = true, identifier = true,
+    number = true, ["nil"] = true, rawstring = true, string = true, variable = true, leftparen = true,
 }
 
 pipeline = function(t, context, stop)
@@ -219,8 +222,20 @@ local function item_list(t)
     fail(t, "unexpected EOF")
 end
 
+local function nest(t)
+    t.shared.nesting = t.shared.nesting + 1
+    if t.shared.nesting > MAX_NESTING then
+        fail(t, "actions nested deeper than " .. MAX_NESTING)
+    end
+end
+
+local function unnest(t)
+    t.shared.nesting = t.shared.nesting - 1
+end
+
 -- if, with, range: the word is read.
 local function control(t, context)
+    nest(t)
     local variables = #t.vars
     local pipe = pipeline(t, context, "right")
     if context == "range" then
@@ -246,6 +261,7 @@ local function control(t, context)
     for i = #t.vars, variables + 1, -1 do
         t.vars[i] = nil
     end
+    unnest(t)
     return {type = context, pos = pipe.pos, pipe = pipe, list = list, else_list = else_list}
 end
 
@@ -271,11 +287,13 @@ end
 -- The body of a define or block, under its own cursor; outer names who complains about {{else}}.
 local function definition(t, name, context, outer)
     t.name = name
+    nest(outer)
     local stop
     t.root, stop = item_list(t)
     if stop.type ~= "end" then
         fail(outer, "unexpected " .. node.text(stop) .. " in " .. context)
     end
+    unnest(outer)
     add(t)
 end
 
@@ -340,7 +358,7 @@ end
 
 -- The trees of a template's text by name, the template's own under `name`. Throws Go's error.
 function parser.parse(name, text)
-    local shared = {name = name, lex = M.gotemplate_lexer.new(text), trees = {}}
+    local shared = {name = name, lex = M.gotemplate_lexer.new(text), trees = {}, nesting = 0}
     local t = cursor.new(shared, name)
     t.root = {}
     while peek(t).typ ~= "eof" do

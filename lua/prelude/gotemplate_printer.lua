@@ -1,5 +1,5 @@
--- A printer: the pieces printed so far, the flags of the directive at hand, and how they lay out strings and numbers
--- (package fmt, format.go). wid and prec are nil when absent.
+-- A printer: the pieces printed so far, the flags of the directive at hand, and how they lay out strings and
+-- numbers (package fmt, format.go). wid and prec are nil when absent.
 local M = ...
 local printer = {}
 
@@ -206,7 +206,7 @@ local function format_float(p, v, letter, precision)
     pad(p, text)
 end
 
-printer.write_padding, printer.integer, printer.unicode, printer.float = write_padding, format_integer, format_unicode,
-    format_float
+printer.write_padding = write_padding
+printer.integer, printer.unicode, printer.float = format_integer, format_unicode, format_float
 
 return printer

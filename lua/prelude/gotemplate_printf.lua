@@ -2,7 +2,8 @@
 local M = ...
 local printf = {}
 
-local value, quote, fmt, printer = M.gotemplate_value, M.gotemplate_quote, M.gotemplate_fmt, M.gotemplate_printer
+local value, quote = M.gotemplate_value, M.gotemplate_quote
+local fmt, printer = M.gotemplate_fmt, M.gotemplate_printer
 local byte, find, match, sub = string.byte, string.find, string.match, string.sub
 local write, print_argument, clear_flags = printer.write, fmt.print_argument, printer.clear_flags
 local null, type_name = value.null, value.type_name
@@ -26,8 +27,8 @@ local function parse_number(s, i, stop)
     return n, i
 end
 
--- "[3]" at i, when there is one: the argument to use (from 0), where the bracket ends, and whether it was a number.
--- d collects what this does to the directive and the whole call.
+-- "[3]" at i, when there is one: the argument to use (from 0), where the bracket ends, and whether it was a
+-- number. d collects what this does to the directive and the whole call.
 local function argument_index(d, argument, s, i, count)
     if byte(s, i) ~= 91 then
         return argument, i, false
@@ -72,8 +73,8 @@ end
 
 local flags = {["#"] = "sharp", ["0"] = "zero", ["+"] = "plus", ["-"] = "minus", [" "] = "space"}
 
--- Width and precision of the directive at i; returns the next argument, where the verb is, and whether an index
--- stood right before it.
+-- Width and precision of the directive at i; returns the next argument, where the verb is, and whether an
+-- index stood right before it.
 local function parse_sizes(p, d, s, i, argument, args)
     local stop = #s + 1
     local indexed
