@@ -116,6 +116,8 @@ static void test_step_limit(void **state)
         "equal(render('{{range 1000}}x{{end}}', map{}, {steps = 100}), 'template: prompt: gave up after 100 steps')\n"
         "equal(render('{{range 9223372036854775807}}{{end}}', map{}),\n"
         "    'template: prompt: gave up after 2000000 steps')\n"
+        "equal(render('{{$x := printf \"%1000000d\" 1}}{{range 1000000}}{{$y := eq (slice $x 1) $x}}{{end}}', map{}),\n"
+        "    'template: prompt: gave up after 2000000 steps')\n"
         "equal(render('{{$x := printf \"%1000000d\" 1}}{{range 1000000}}{{$y := print $x 1}}{{end}}', map{}),\n"
         "    'template: prompt: gave up after 2000000 steps')\n");
 }

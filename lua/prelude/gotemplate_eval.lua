@@ -207,6 +207,11 @@ local function evaluate_function(s, dot, n, at, args, final)
         end
         values[total] = convert(s, final, param)
     end
+    for i = 1, total do
+        if type(values[i]) == "string" then
+            tick(s, #values[i] // 256) -- time is bytes, too: of what is read and of what is made
+        end
+    end
     if name == "call" then
         values.name = callee_name(args, final)
     end
@@ -215,7 +220,7 @@ local function evaluate_function(s, dot, n, at, args, final)
         s.node = at
         fail(s, "error calling " .. name .. ": " .. err)
     elseif type(result) == "string" then
-        tick(s, #result // 256) -- time is bytes, too
+        tick(s, #result // 256)
     end
     return result
 end

@@ -144,7 +144,7 @@ func (g *generator) action() string {
 	if g.depth > 4 {
 		return wrap(g.pipeline())
 	}
-	name := g.pick(`"one"`, `"two"`, "`three`", `"prompt"`, "four", `"a\"b"`)
+	name := g.pick(`"one"`, `"two"`, "`three`", `"one"`, `"two"`, g.pick(`"prompt"`, "four", `"a\"b"`, `"5%d"`))
 	switch g.Intn(16) {
 	case 0:
 		return wrap("if "+g.pipeline()) + body() + g.pick("", "{{else}}"+body(), "{{else if "+g.pipeline()+"}}"+body()) + "{{end}}"
@@ -152,10 +152,10 @@ func (g *generator) action() string {
 		return wrap("with "+g.pick("", "$x := ")+g.pipeline()) + body() + g.pick("", "{{else}}"+body(), "{{else with "+g.pipeline()+"}}"+body()) + "{{end}}"
 	case 2, 3:
 		over := g.pick(".L", ".M", ".Alert.labels", ".Alert.values", "3", "2", "0", ".S", ".N", ".Nil", "(index .S 0)", g.pipeline())
-		return wrap("range "+g.pick("", "$x := ", "$x, $y := ", "$y, $x = ", "$x = ", "$x, ", "$x,$y,$z := ")+over) + body() +
+		return wrap("range "+g.pick("", "$x := ", "$x, $y := ", "$y, $x = ", "$x = ", "$x , $y:= ", g.pick("$x := ", "$x, ", "$x,$y,$z := "))+over) + body() +
 			g.pick("", "{{break}}", "{{if .}}{{continue}}{{end}}"+body(), "{{else}}"+body()) + "{{end}}"
 	case 4:
-		return wrap(g.pick("$x", "$y", "$é", "$") + g.pick(" := ", ":=", " = ", "=", " : ", ", $y := ") + g.pipeline())
+		return wrap(g.pick("$x", "$y", "$é", "$") + g.pick(" := ", ":= ", " := ", " := ", " = ", " =", " = ", g.pick(" := ", "=", " : ", ", $y := ")) + g.pipeline())
 	case 5:
 		return wrap("define "+name) + body() + g.pick("{{end}}", "{{end}}", "{{end}}", "{{else}}{{end}}", "")
 	case 6:
@@ -163,7 +163,7 @@ func (g *generator) action() string {
 	case 7:
 		return "{{if $." + g.pick("Never", "B") + "}}" + wrap("template "+name+g.pick("", " .", " "+g.pipeline())) + "{{end}}"
 	case 8:
-		return left + "/* c\n */" + right
+		return strings.TrimRight(left, " ") + g.pick("/* c\n */", "/**/", " /* */") + strings.TrimLeft(right, " ")
 	case 9:
 		if g.Intn(3) > 0 {
 			break
@@ -217,8 +217,8 @@ func (g *generator) text() string {
 		return "{{" + g.pick("", "print ", "printf \"%v %T\" ") + g.number() + g.pick("", " ", " 1") + "}}"
 	case 3, 4:
 		return g.mutate(g.nodes(3))
-	case 5:
-		return "{{$x := " + g.operand() + "}}{{$y := " + g.number() + "}}" + g.nodes(4)
+	case 5, 7:
+		return "{{$x := " + g.operand() + "}}{{$y := " + g.number() + "}}{{$é := " + g.field() + "}}" + g.nodes(4)
 	case 6:
 		return "{{" + g.command() + "}}"
 	}
