@@ -170,12 +170,12 @@ static int push_text(lua_State *L, const cJSON *c, const char *name)
     return 1;
 }
 
-/* Prints a string on one line. */
-static void print_line(lua_State *L, const char *label, int i)
+/* Prints "; label: string" without a newline. */
+static void print_part(lua_State *L, const char *label, int i)
 {
     size_t n;
     const char *s = luaL_tolstring(L, i, &n);
-    printf("  %s: ", label);
+    printf("; %s: ", label);
     for (size_t k = 0; k < n; k++) {
         unsigned char b = (unsigned char)s[k];
         if (b == '\n')
@@ -185,7 +185,6 @@ static void print_line(lua_State *L, const char *label, int i)
         else
             putchar(b);
     }
-    putchar('\n');
     lua_pop(L, 1);
 }
 
@@ -227,10 +226,11 @@ static int run_case(lua_State *L)
     int passed = got_error == want_error && lua_rawequal(L, got, want) &&
         (!want_error || !cJSON_IsString(stage) || strcmp(stage->valuestring, got_stage) == 0);
     if (!passed) {
-        printf("FAIL %s (%s)\n", name->valuestring, got_error ? got_stage : "output");
-        print_line(L, "text", text);
-        print_line(L, want_error ? "want error" : "want", want);
-        print_line(L, got_error ? "got error" : "got", got);
+        printf("FAIL %s (%s)", name->valuestring, got_error ? got_stage : "output");
+        print_part(L, "text", text);
+        print_part(L, want_error ? "want error" : "want", want);
+        print_part(L, got_error ? "got error" : "got", got);
+        putchar('\n');
     }
     lua_pushboolean(L, passed);
     return 1;
