@@ -62,6 +62,11 @@ enum wire_type {
  *          u32 n, n * (text file name, text source)  policies, sorted by file name; never default.lua
  *          u64 instructions a hook may use, u64 instructions of all hooks of one worker's life,
  *          u64 bytes of memory of the policies' VM
+ *          u32 n, n * u32 quarantined: numbers of files in `policies` above
+ *          A policy of length 0 is a broken file: loading it has killed a worker; it is not tried and READY lists it.
+ *          A quarantined file is loaded as usual (its match is known, READY lists it) but none of its hooks is called:
+ *          its alerts are JUDGED_ERROR and ANSWER_ERROR policy.quarantined, and COMPOSED takes title and body from the
+ *          base. UINT32_MAX in that list is the default policy.
  *
  * READY:   u32 n, n * (text file, text sentence)                  policies that cannot be used (POLICY_LOAD)
  *          u32 n, n * (text name, text file, text match)          policies that can, in the order of choice
@@ -75,6 +80,10 @@ enum wire_type {
  *          i64 priority (0..1000, lower first),
  *          text rendered nameTemplate ("" when there is none; not sanitised), text name error ("" = fine),
  *          text fallback ("" or which hook failed and was answered by the base: a sentence)
+ *          The match of a broken file is unknown, so it may have owned any alert that no earlier file has matched.
+ *          When no policy is named, only an alert that a good file before the first broken one matches is judged;
+ *          every other is JUDGED_ERROR policy.load, detail naming the broken file: it must not get past a filter that
+ *          a typo has taken away. When a policy is named only that one counts; not there: policy.missing.
  *
  * RETRIGGER: u32 n, n * (u32 id, text bytes, text index, text task name, u8 task phase (enum task_phase), u8 gone,
  *          i64 created, i64 completed, i64 starts_at of the Task, u32 attempts)     moments: INT64_MIN when unset
