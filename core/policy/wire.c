@@ -111,6 +111,44 @@ struct wire_text wire_get_text(struct wire_reader *r)
     return p ? (struct wire_text){p, len} : (struct wire_text){"", 0};
 }
 
+static void tree_skip(struct wire_reader *r, int depth)
+{
+    if (depth > WIRE_TREE_DEPTH)
+        r->bad = true;
+    uint8_t tag = wire_get_u8(r);
+    uint32_t n;
+    switch (tag) {
+    case 'z':
+    case 't':
+    case 'f':
+        return;
+    case 'i':
+    case 'd':
+        take(r, 8);
+        return;
+    case 's':
+        wire_get_text(r);
+        return;
+    case 'l':
+    case 'm':
+        n = wire_get_u32(r);
+        while (n-- && !r->bad) {
+            if (tag == 'm')
+                wire_get_text(r);
+            tree_skip(r, depth + 1);
+        }
+        return;
+    default:
+        r->bad = true;
+    }
+}
+
+int wire_tree_skip(struct wire_reader *r)
+{
+    tree_skip(r, 0);
+    return r->bad ? -1 : 0;
+}
+
 bool wire_at_end(const struct wire_reader *r)
 {
     return !r->bad && r->p == r->end;

@@ -1,0 +1,36 @@
+-- Templates and their data, on the Go template engine. C hands over plain tables and strings.
+
+local go = ...
+local value = go.value
+
+local parsed, data = {}, nil
+
+local render = {}
+
+-- A sentence when the text does not parse; else nil and whether it refers to Context, Title, Body.
+function render.parse(i, name, text)
+    local template, problem = go.parse(name, text)
+    if not template then
+        return problem
+    end
+    parsed[i] = template
+    -- {{.}} shows every variable, so it refers to them all
+    return nil, template:references("Context"), template:references("Title"), template:references("Body")
+end
+
+-- Takes the variables of the next renderings.
+function render.set(fields)
+    local alert = fields.Alert
+    alert.labels = value.map(alert.labels)
+    alert.annotations = value.map(alert.annotations)
+    alert.receivers = value.list(alert.receivers, #alert.receivers)
+    fields.Alert = value.map(alert)
+    data = value.map(fields)
+end
+
+-- The text, or nil and Go's sentence.
+function render.execute(i, output_max)
+    return go.execute(parsed[i], data, {output = output_max})
+end
+
+return render
