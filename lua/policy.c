@@ -78,8 +78,8 @@ static void note_written(lua_State *L, struct policy *p, int i)
     lua_pushvalue(L, -1);
     lua_getinfo(L, ">S", &ar);
     snprintf(place, sizeof place, "%s:%d", ar.short_src, ar.linedefined);
-    free(p->written[i]);
-    p->written[i] = xstrdup(place);
+    if (!p->written[i])
+        p->written[i] = xstrdup(place);
 }
 
 static char *dup_field(lua_State *L, int idx, const char *field)
@@ -92,13 +92,14 @@ static char *dup_field(lua_State *L, int idx, const char *field)
     return copy;
 }
 
-/* The table at `idx` is what check() made of the file: nothing of it comes from the policy unchecked. */
+/* The table at `idx` is what check() made of the file: nothing of it comes from the policy unchecked. A file that is
+ * loaded again keeps what it said the first time; others hold on to those strings. */
 static void take_checked(lua_State *L, struct policy *p, int idx)
 {
-    free(p->name);
-    free(p->match_text);
-    p->name = dup_field(L, idx, "name");
-    p->match_text = dup_field(L, idx, "match");
+    if (!p->name) {
+        p->name = dup_field(L, idx, "name");
+        p->match_text = dup_field(L, idx, "match");
+    }
     lua_getfield(L, idx, "reasons");
     p->reasons_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_getfield(L, idx, "hooks");
@@ -464,9 +465,9 @@ int policy_ask(struct policy *p, enum policy_hook hook, uint32_t id, const struc
                const struct policy_last *last, struct policy_answer *answer)
 {
     answer_clear(answer);
-    const char *place = p->written[hook] ? p->written[hook] : p->file;
     if (!p->vm && policy_load(p) < 0)
         return fail(answer, "policy.load", p->file, hook, p->problem);
+    const char *place = p->written[hook] ? p->written[hook] : p->file;
     struct question q = {.p = p, .hook = hook, .alert = alert, .last = last, .answer = answer};
     announce(p, black_box_hooks[hook], id, p->number);
     enum vm_end end = vm_call(p->vm, ask, &q);

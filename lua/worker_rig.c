@@ -216,6 +216,7 @@ static void say_gone(struct rig *r, struct buf *text)
         buf_addf(text, "worker: exit %d\n", WEXITSTATUS(r->status));
     else
         buf_addf(text, "worker: signal %d\n", WTERMSIG(r->status));
+    buf_add(text, r->stderr_text.data, r->stderr_text.len);
 }
 
 static void add_text(struct buf *text, const char *before, struct wire_text t, const char *after)
