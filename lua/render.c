@@ -1,6 +1,6 @@
 #include "render.h"
 
-#include "gotemplate.h"
+#include "lua/gotemplate.h"
 #include "vm.h"
 
 #include "base/embed.h"

@@ -7,6 +7,11 @@ local parsed, data = {}, nil
 
 local render = {}
 
+-- {{.}} and {{$}} show every variable. Who only looks like it pays for a title and a body that nobody reads.
+local function refers_to_all(text)
+    return text:find("[%s({|]%.[%s)}|]") ~= nil or text:find("%$[%s)}|]") ~= nil
+end
+
 -- A sentence when the text does not parse; else nil and whether it refers to Context, Title, Body.
 function render.parse(i, name, text)
     local template, problem = go.parse(name, text)
@@ -14,8 +19,8 @@ function render.parse(i, name, text)
         return problem
     end
     parsed[i] = template
-    -- {{.}} shows every variable, so it refers to them all
-    return nil, template:references("Context"), template:references("Title"), template:references("Body")
+    local all = refers_to_all(text)
+    return nil, template:references("Context"), all or template:references("Title"), all or template:references("Body")
 end
 
 -- Takes the variables of the next renderings.
