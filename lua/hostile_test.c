@@ -134,7 +134,7 @@ static void sources_that_are_no_text(void **state)
         {elseif.data, elseif.len, "load: x.lua: must return one table"},
         {parens.data, parens.len, "load: x.lua: C stack overflow"},
         {locals.data, locals.len, "load: x.lua:202: too many local variables"},
-        {labels.data, labels.len, "load: x.lua: must return one table"},
+        {labels.data, labels.len, "load: x.lua: C stack overflow"},
         {concat.data, concat.len, "load: x.lua: C stack overflow"},
         {quote.data, quote.len, "load: x.lua: is larger than 64 KiB"},
         {"\x1bLuaS\0\x19\x93\r\n\x1a\n", 12, "load: x.lua: "},
