@@ -49,6 +49,8 @@ struct alert_index {
 enum {
     ALERT_BYTES_MAX = 1024 * 1024, /* one alert's bytes; a larger one is error.alert */
     ALERT_PAIRS_MAX = 1024,        /* labels, and annotations, of one alert */
+    ALERT_LIST_MAX = 1024,         /* receivers, and entries of silencedBy and the like, of one alert */
+    ALERT_NAMES_MAX = 4096,        /* member names of the objects that are open at any point of one alert */
     ALERT_DEPTH_MAX = 64,          /* nesting inside one alert */
 };
 
@@ -62,7 +64,10 @@ enum alert_verdict {
 /* Checks the bytes of one JSON value completely and, when it is an alert, appends its index to `index_r` (which is
  * cleared first). Required: labels (object of strings), fingerprint (16 lower-case hex digits), startsAt (RFC 3339),
  * status.state (string). Optional: annotations, endsAt, updatedAt, generatorURL, receivers ([{name}]),
- * status.silencedBy / inhibitedBy / mutedBy (lists of strings). Unknown members are checked and passed over.
+ * status.silencedBy / inhibitedBy / mutedBy (lists of strings); null is as good as absent for these, as it is for Go.
+ * Unknown members are checked and passed over. A name that stands twice in one object, at any level, is ALERT_BAD; names
+ * are compared with their escapes resolved. With ALERT_BAD the index holds what could be read (fingerprint 0 if it could
+ * not): good enough to name the alert in a message, for nothing else.
  * Sentences in `e` never quote the bytes' values, only member names of our own list. */
 enum alert_verdict alert_index(const char *bytes, size_t len, struct buf *index_r, struct err *e);
 

@@ -9,7 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ALERTNAME_SHOWN = 256 }; /* bytes of an alertname kept for display (cut at a character) */
+enum {
+    ALERTNAME_SHOWN = 256,   /* bytes of an alertname kept for display (cut at a character) */
+    ALERT_SET_MAX = 1000000, /* alerts of one poll; more is a failed poll (ERR_LIMIT) */
+};
 
 struct alert_record {
     uint64_t fingerprint; /* 0 for error.alert without a readable one */
@@ -17,7 +20,7 @@ struct alert_record {
     uint32_t bytes_len, index_len;
     uint32_t alertname;   /* number of an interned string; see alert_set_alertname */
     uint32_t detail;      /* 0, or number of an interned string: what is wrong with it (error.alert) */
-    moment_t starts_at;
+    moment_t starts_at;   /* MOMENT_NONE when it cannot be read (error.alert) */
     enum reason reason;   /* REASON_NONE: kept; source.*; error.alert */
 };
 

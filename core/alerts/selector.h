@@ -32,6 +32,8 @@ enum reason selector_judge(const struct selector *s, const struct alert *a);
 /* Appends the query "active=true&silenced=false&inhibited=false&filter=..." : one percent-encoded, quoted matcher per
  * filter parameter, so that Alertmanager does the coarse work. Alternatives (alertNames, severities) become one anchored
  * regular expression with every RE2 metacharacter quoted. Matchers that this Alertmanager generation could misread
- * (a label name that is not [a-zA-Z_][a-zA-Z0-9_]*) are left out: selector_judge checks them again anyway. */
+ * (a label name that is not [a-zA-Z_][a-zA-Z0-9_]*) are left out: selector_judge checks them again anyway. So is one
+ * that would make the query longer than SELECTOR_QUERY_MAX: proxies refuse request lines of more than 8 KiB. */
+enum { SELECTOR_QUERY_MAX = 6 * 1024 };
 void selector_query(const struct selector *s, struct buf *query);
 void selector_deinit(struct selector *s);
