@@ -308,10 +308,12 @@ static int take_text(lua_State *L, struct question *q, const char *got)
         text_clean(text, s, len, TITLE_MAX);
         return 0;
     }
-    text_repair(text, s, q->hook == ASK_BODY && len > BODY_MAX + 8 ? BODY_MAX + 8 : len);
-    if (q->hook == ASK_BODY && text->len > BODY_MAX) {
-        text->len = utf8_cut(text->data, text->len, BODY_MAX - strlen(marker));
-        buf_adds(text, marker);
+    /* the base's title is the alertname, untouched; only that somebody may send megabytes of it */
+    const char *end = q->hook == ASK_BODY ? marker : "";
+    text_repair(text, s, len > BODY_MAX + 8 ? BODY_MAX + 8 : len);
+    if (text->len > BODY_MAX) {
+        text->len = utf8_cut(text->data, text->len, BODY_MAX - strlen(end));
+        buf_adds(text, end);
     }
     return 0;
 }

@@ -258,6 +258,22 @@ static void push_data(lua_State *L, const struct render_data *d)
     lua_setfield(L, -2, "Alert");
 }
 
+static int output_max(size_t i)
+{
+    return i == 0 ? RENDER_PROMPT_MAX : RENDER_VALUE_MAX; /* the prompt is the first */
+}
+
+/* What is not UTF-8 grows when it is repaired. */
+static int check_size(const struct render *r, size_t i, struct buf *out)
+{
+    if (out->len <= (size_t)output_max(i))
+        return 0;
+    buf_clear(out);
+    buf_addf(out, "failed to render %s template: the result is larger than %d bytes", r->templates[i].label,
+             output_max(i));
+    return -1;
+}
+
 static int execute(lua_State *L)
 {
     struct step *s = vm_arg(L);
@@ -272,7 +288,7 @@ static int execute(lua_State *L)
     }
     lua_getfield(L, -1, "execute");
     lua_pushinteger(L, (lua_Integer)s->i);
-    lua_pushinteger(L, s->i == 0 ? RENDER_PROMPT_MAX : RENDER_VALUE_MAX);
+    lua_pushinteger(L, output_max(s->i));
     lua_call(L, 2, 2);
     s->failed = lua_type(L, -2) != LUA_TSTRING;
     const char *text = luaL_tolstring(L, s->failed ? -1 : -2, &len);
@@ -289,7 +305,7 @@ int render_execute(struct render *r, size_t i, uint32_t id, const struct render_
     buf_clear(out);
     if (t->literal) {
         text_repair(out, t->text.s, t->text.len);
-        return 0;
+        return check_size(r, i, out);
     }
     if (t->problem) {
         buf_adds(out, t->problem);
@@ -305,7 +321,7 @@ int render_execute(struct render *r, size_t i, uint32_t id, const struct render_
         return -1;
     }
     if (end == VM_OK && !s.failed)
-        return 0;
+        return check_size(r, i, out);
     struct buf space = {0};
     char *sentence = xasprintf("failed to render %s template: failed to execute template: %s", t->label,
                                end == VM_OK ? out->data : end_sentence(r->vm, end, &space));

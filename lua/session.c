@@ -2,6 +2,7 @@
 
 #include "alerts/identity.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "tasks/store.h"
 
 #include <stdio.h>
@@ -46,6 +47,12 @@ void session_flush(struct session *s, size_t at_least)
         s->on_output(s->arg, &s->out);
 }
 
+void session_write_sentence(struct session *s, const char *text, size_t len)
+{
+    len = len > WIRE_TEXT_SHOWN ? WIRE_TEXT_SHOWN : len;
+    wire_text(&s->out, text, utf8_valid(text ? text : "", len)); /* all of it, but for a character that was cut */
+}
+
 void session_hello(struct session *s)
 {
     size_t mark = wire_begin(&s->out, WIRE_HELLO);
@@ -76,7 +83,7 @@ static void choose_by_match(struct session *s, const struct alert *alert, struct
         struct policy *p = &s->policies[i];
         if (p->problem) {
             c->failed = "policy.load";
-            c->name = p->file;
+            c->name = ""; /* it has none before it loads */
             snprintf(c->detail, sizeof c->detail, "%s", p->problem);
             return;
         }
@@ -158,7 +165,6 @@ static void note_fallback(struct session *s, const struct policy_answer *a)
     if (s->fallback.len)
         buf_adds(&s->fallback, "; ");
     buf_adds(&s->fallback, a->detail.data);
-    s->fallback.len = s->fallback.len > WIRE_TEXT_SHOWN ? WIRE_TEXT_SHOWN : s->fallback.len;
 }
 
 static int ask_priority(struct session *s, struct policy *p, uint32_t id, const struct alert *a)
@@ -225,7 +231,7 @@ void session_write_reason(struct session *s, const struct policy_answer *a, cons
     } else {
         wire_str(&s->out, none);
     }
-    wire_text(&s->out, a->detail.data, a->detail.len);
+    session_write_sentence(s, a->detail.data, a->detail.len);
 }
 
 static void write_tail(struct session *s, bool has_key, const struct buf *key, int priority, const struct buf *name,
@@ -236,15 +242,15 @@ static void write_tail(struct session *s, bool has_key, const struct buf *key, i
         wire_text(&s->out, key->data, key->len);
     wire_i64(&s->out, priority);
     wire_text(&s->out, name ? name->data : "", name ? name->len : 0);
-    wire_text(&s->out, name_error ? name_error->data : "", name_error ? name_error->len : 0);
-    wire_text(&s->out, s->fallback.data, s->fallback.len);
+    session_write_sentence(s, name_error ? name_error->data : "", name_error ? name_error->len : 0);
+    session_write_sentence(s, s->fallback.data, s->fallback.len);
 }
 
 static void judge_failed(struct session *s, const char *code, const char *detail, const char *policy, const char *place)
 {
     wire_u8(&s->out, JUDGED_ERROR);
     wire_str(&s->out, code);
-    wire_str(&s->out, detail);
+    session_write_sentence(s, detail, strlen(detail));
     wire_str(&s->out, policy);
     wire_str(&s->out, place);
     buf_clear(&s->fallback);
@@ -354,7 +360,8 @@ static void retrigger_alert(struct session *s, uint32_t id, const struct alert *
         wire_u8(&s->out, ANSWER_ERROR);
         wire_i64(&s->out, 0);
         wire_str(&s->out, c.failed ? c.failed : answer->failed);
-        wire_str(&s->out, c.failed ? c.detail : answer->detail.data);
+        const char *detail = c.failed ? c.detail : answer->detail.data;
+        session_write_sentence(s, detail, strlen(detail));
         wire_str(&s->out, c.name);
         wire_str(&s->out, c.failed ? "" : answer->place);
     } else {

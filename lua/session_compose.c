@@ -55,7 +55,7 @@ static void compose_alert(struct session *s, uint32_t id, const struct alert *a,
     bool ok = render_all(s, id, &data, &fields) == 0;
     wire_u8(&s->out, ok);
     wire_str(&s->out, ok ? "" : "error.template");
-    wire_text(&s->out, ok ? "" : s->rendered.data, ok ? 0 : s->rendered.len);
+    session_write_sentence(s, s->rendered.data, ok ? 0 : s->rendered.len);
     wire_text(&s->out, s->title.data, s->title.len);
     wire_text(&s->out, s->body.data, s->body.len);
     if (ok) {
@@ -66,7 +66,7 @@ static void compose_alert(struct session *s, uint32_t id, const struct alert *a,
         wire_u32(&s->out, 0);
         wire_u32(&s->out, 0);
     }
-    wire_text(&s->out, s->fallback.data, s->fallback.len);
+    session_write_sentence(s, s->fallback.data, s->fallback.len);
     buf_free(&fields);
 }
 

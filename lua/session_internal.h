@@ -36,7 +36,7 @@ enum { TEMPLATE_PROMPT, TEMPLATE_BRANCH, TEMPLATE_NAME, TEMPLATE_FIRST_LABEL };
 struct choice {
     struct policy *policy;   /* NULL: none can judge it */
     const char *failed;      /* then: "policy.load", "policy.missing", "policy.quarantined" */
-    const char *name;        /* of the policy, or of the file */
+    const char *name;        /* of the policy; "" when it has none */
     char detail[WIRE_TEXT_SHOWN];
 };
 void session_choose(struct session *s, const struct alert *alert, struct choice *c);
@@ -53,6 +53,8 @@ void session_close_alert(struct session *s, struct policy *p);
 void session_trim(struct session *s);
 /* Hands answers on when enough have gathered. */
 void session_flush(struct session *s, size_t at_least);
+/* A text for people: at most WIRE_TEXT_SHOWN bytes, and no half character at its end. */
+void session_write_sentence(struct session *s, const char *text, size_t len);
 /* "policy.noise" and its text, or `none` when the policy gave no reason. */
 void session_write_reason(struct session *s, const struct policy_answer *a, const char *none);
 

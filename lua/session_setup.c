@@ -193,16 +193,12 @@ static void write_ready(struct session *s)
         bad_templates += s->templates[i].problem != NULL;
 
     size_t mark = wire_begin(&s->out, WIRE_READY);
-    wire_u32(&s->out, (uint32_t)s->n_policies - good + (s->base.problem != NULL));
-    if (s->base.problem) {
-        wire_str(&s->out, s->base.file);
-        wire_str(&s->out, s->base.problem);
-    }
+    wire_u32(&s->out, (uint32_t)s->n_policies - good);
     for (size_t i = 0; i < s->n_policies; i++) {
         if (!s->policies[i].problem)
             continue;
         wire_str(&s->out, s->policies[i].file);
-        wire_str(&s->out, s->policies[i].problem);
+        session_write_sentence(s, s->policies[i].problem, strlen(s->policies[i].problem));
     }
     wire_u32(&s->out, good);
     for (size_t i = 0; i < s->n_policies; i++) {
@@ -217,7 +213,7 @@ static void write_ready(struct session *s)
         if (!s->templates[i].problem)
             continue;
         wire_str(&s->out, s->templates[i].which);
-        wire_str(&s->out, s->templates[i].problem);
+        session_write_sentence(s, s->templates[i].problem, strlen(s->templates[i].problem));
     }
     wire_u8(&s->out, named_is_there(s));
     wire_end(&s->out, mark);
@@ -235,7 +231,7 @@ int session_setup(struct session *s, struct wire_reader *r, struct err *e)
                               .number = UINT32_MAX};
     if (read_setup(s, &kept, e) < 0)
         return -1;
-    policy_load(&s->base); /* its failure is a problem in READY, and of every alert it should judge */
+    policy_load(&s->base); /* its failure is that of every alert it should judge */
     load_policies(s);
     s->render = render_open(s->templates, s->n_templates, s->box);
     write_ready(s);

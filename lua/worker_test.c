@@ -560,7 +560,7 @@ static void choice_of_policy(void **state)
         {{.named = "b", .policies = {{"a.lua", "return {", 0}, {"b.lua", KEEPS("b", "team=web"), 0}}}, "by=b"},
         {{.policies = {{"a.lua", KEEPS("one", "team=payments"), 0}, {"b.lua", "return {", 0}}}, "judge: keep priority=1000 by=one"},
         {{.policies = {{"a.lua", "return {", 0}, {"b.lua", KEEPS("one", "team=payments"), 0}}},
-         "judge: error policy.load [a.lua:1: unexpected symbol near <eof>] by=a.lua"},
+         "judge: error policy.load [a.lua:1: unexpected symbol near <eof>]\n"},
         {{.policies = {{"a.lua", KEEPS("one", "team=web"), 0}, {"b.lua", KEEPS("one", "team=payments"), 0}}},
          "load: b.lua: the name 'one' is taken by a.lua"},
         {{.quarantined = {1}, .policies = {{"a.lua", KEEPS("one", "team=payments"), 0}}},
@@ -658,6 +658,8 @@ static void templates_render(void **state)
          "executing \"prompt\" at <.Missing>: map has no entry for key \"Missing\"]"},
         {{.prompt = "{{"}, "template: prompt: failed to render prompt template: failed to parse template: template: prompt:1: "},
         {{.prompt = "{{"}, "compose: error error.template [failed to render prompt template: failed to parse template: "},
+        {{.branch = "{{printf \"%0100000d\" 1}}"}, "failed to render branch template: "},
+        {{.branch = "{{slice .URL 0 1}}{{\"\\xff\\x00\"}}"}, "branch=[h\xef\xbf\xbd\xef\xbf\xbd]"},
         {{.labels = {{"owner", "{{.No}}"}}}, "[failed to render label owner template: failed to execute template: template: "
                                             "label[owner]:1:2: "},
         {{.name = "n-{{.ID}}"}, "name=n-HighErrorRate-a1b2c3d4e5f60718"},
