@@ -17,7 +17,8 @@ struct alert_box {
 
 /* alert.labels and the like. User value 1 is the alert, which it keeps alive. */
 enum view_kind { LABELS, ANNOTATIONS, RECEIVERS, SILENCED_BY, INHIBITED_BY, VIEWS };
-static const char *const view_names[VIEWS] = {"labels", "annotations", "receivers", "silenced_by", "inhibited_by"};
+static const char *const view_names[VIEWS] = {"labels", "annotations", "receivers", "silenced_by",
+                                              "inhibited_by"};
 
 struct view {
     struct alert_box *box;
@@ -260,11 +261,27 @@ static void push_moment(lua_State *L, const struct alert *a, enum alert_field f)
         lua_pushnumber(L, (lua_Number)t / MOMENT_SECOND);
 }
 
-static const char *const fields[] = {"annotation", "annotations", "ends_at", "fingerprint", "inhibited_by", "label",
-                                     "labels", "matches", "name", "receivers", "silenced_by", "starts_at", "state",
-                                     "updated_at", "url", NULL};
-enum { F_ANNOTATION, F_ANNOTATIONS, F_ENDS_AT, F_FINGERPRINT, F_INHIBITED_BY, F_LABEL, F_LABELS, F_MATCHES, F_NAME,
-       F_RECEIVERS, F_SILENCED_BY, F_STARTS_AT, F_STATE, F_UPDATED_AT, F_URL };
+static const char *const fields[] = {"annotation",   "annotations", "ends_at",     "fingerprint",
+                                     "inhibited_by", "label",       "labels",      "matches",
+                                     "name",         "receivers",   "silenced_by", "starts_at",
+                                     "state",        "updated_at",  "url",         NULL};
+enum {
+    F_ANNOTATION,
+    F_ANNOTATIONS,
+    F_ENDS_AT,
+    F_FINGERPRINT,
+    F_INHIBITED_BY,
+    F_LABEL,
+    F_LABELS,
+    F_MATCHES,
+    F_NAME,
+    F_RECEIVERS,
+    F_SILENCED_BY,
+    F_STARTS_AT,
+    F_STATE,
+    F_UPDATED_AT,
+    F_URL
+};
 
 static int no_field(lua_State *L, const struct alert *a, const char *name)
 {
@@ -272,10 +289,12 @@ static int no_field(lua_State *L, const struct alert *a, const char *name)
         return luaL_error(L, "alert has no field '%s'; did you mean alert.labels.%s?", name, name);
     if (!span_absent(alert_annotation(a, name)))
         return luaL_error(L, "alert has no field '%s'; did you mean alert.annotations.%s?", name, name);
-    return luaL_error(L, "alert has no field '%s'; labels are in alert.labels, annotations in alert.annotations", name);
+    return luaL_error(
+        L, "alert has no field '%s'; labels are in alert.labels, annotations in alert.annotations", name);
 }
 
-/* Upvalue 1: field name -> number. A typo raises instead of being nil: nil would be a decision nobody meant. */
+/* Upvalue 1: field name -> number. A typo raises instead of being nil: nil would be a decision nobody meant.
+ */
 static int alert_index_field(lua_State *L)
 {
     const struct alert *a = check_alert(L, 1);
@@ -361,7 +380,7 @@ static int alert_tostring(lua_State *L)
 
 static const luaL_Reg alert_methods[] = {
     {"__newindex", alert_newindex}, {"__pairs", alert_pairs}, {"__tostring", alert_tostring}, {NULL, NULL}};
-static const luaL_Reg view_methods[] = {{"__index", view_index}, {"__len", view_len},
+static const luaL_Reg view_methods[] = {{"__index", view_index},       {"__len", view_len},
                                         {"__newindex", view_newindex}, {"__pairs", view_pairs},
                                         {"__tostring", view_tostring}, {NULL, NULL}};
 

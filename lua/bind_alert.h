@@ -1,5 +1,6 @@
-/* `alert` in Lua: a read-only object over an alert's bytes and index. Nothing is copied or unescaped before somebody
- * reads it. It lives for the questions about one alert; one that a policy has kept says "this alert is gone". */
+/* `alert` in Lua: a read-only object over an alert's bytes and index. Nothing is copied or unescaped before
+ * somebody reads it. It lives for the questions about one alert; one that a policy has kept says "this alert
+ * is gone". */
 #pragma once
 
 #include "alerts/alert.h"

@@ -72,8 +72,11 @@ static void push_tree(lua_State *L, struct wire_reader *r, int depth)
 
 void bind_ctx_push_last(lua_State *L, const struct policy_last *last)
 {
-    static const struct policy_last none = {
-        .task = {"", 0}, .phase = "", .created_at = MOMENT_NONE, .completed_at = MOMENT_NONE, .starts_at = MOMENT_NONE};
+    static const struct policy_last none = {.task = {"", 0},
+                                            .phase = "",
+                                            .created_at = MOMENT_NONE,
+                                            .completed_at = MOMENT_NONE,
+                                            .starts_at = MOMENT_NONE};
     if (!last)
         last = &none;
     lua_createtable(L, 0, 7);

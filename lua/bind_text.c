@@ -1,5 +1,5 @@
-/* `text`: what policies do to texts, in time linear to the text and without patterns (a pattern on alert text is an
- * invitation: the everyday "%s+$" takes seconds on 32 KB of spaces). */
+/* `text`: what policies do to texts, in time linear to the text and without patterns (a pattern on alert text
+ * is an invitation: the everyday "%s+$" takes seconds on 32 KB of spaces). */
 #include "sandbox.h"
 
 #include "vm.h"
@@ -84,8 +84,8 @@ static int text_lines(lua_State *L)
     return split(L, s, len, "\n", 1);
 }
 
-/* truncate(s, bytes [, marker]): s if it is that short, else its beginning, cut between characters, and the marker,
- * which counts among the bytes */
+/* truncate(s, bytes [, marker]): s if it is that short, else its beginning, cut between characters, and the
+ * marker, which counts among the bytes */
 static int text_truncate(lua_State *L)
 {
     size_t len, n;

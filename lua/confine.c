@@ -18,10 +18,12 @@ volatile struct black_box *confine_black_box(void)
     struct stat st;
     void *page = MAP_FAILED;
     /* no link: a memfd or an unlinked file made for us, not some file that a shell has left open at 3 */
-    if (fstat(3, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 0 && st.st_size >= (off_t)sizeof(struct black_box))
+    if (fstat(3, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 0 &&
+        st.st_size >= (off_t)sizeof(struct black_box))
         page = mmap(NULL, sizeof(struct black_box), PROT_READ | PROT_WRITE, MAP_SHARED, 3, 0);
     if (page == MAP_FAILED)
-        page = mmap(NULL, sizeof(struct black_box), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        page =
+            mmap(NULL, sizeof(struct black_box), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return page == MAP_FAILED ? NULL : page;
 }
 
@@ -73,8 +75,9 @@ static int set_process(pid_t parent, struct err *e)
 
 /* What a program needs that computes and talks over two pipes. */
 static const int plain[] = {
-    SCMP_SYS(exit),   SCMP_SYS(exit_group), SCMP_SYS(brk),          SCMP_SYS(munmap),       SCMP_SYS(mremap),
-    SCMP_SYS(madvise), SCMP_SYS(futex),     SCMP_SYS(clock_gettime), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
+    SCMP_SYS(exit),         SCMP_SYS(exit_group),      SCMP_SYS(brk),   SCMP_SYS(munmap),
+    SCMP_SYS(mremap),       SCMP_SYS(madvise),         SCMP_SYS(futex), SCMP_SYS(clock_gettime),
+    SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
 };
 
 #ifdef AS_SANITIZED

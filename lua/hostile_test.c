@@ -1,5 +1,6 @@
-/* Policies that mean harm: test/hostile/, one file each. The first lines of each say "-- expect: " and a piece of what the
- * worker must say (see worker_rig.h). Those that must hang are those whose only cure is the engine's kill. */
+/* Policies that mean harm: test/hostile/, one file each. The first lines of each say "-- expect: " and a
+ * piece of what the worker must say (see worker_rig.h). Those that must hang are those whose only cure is the
+ * engine's kill. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,8 +20,10 @@
 
 static const char alert[] =
     "{\"annotations\":{\"summary\":\"errors are up\"},\"endsAt\":\"2026-11-18T10:05:00.000Z\","
-    "\"fingerprint\":\"a1b2c3d4e5f60718\",\"receivers\":[{\"name\":\"oncall\"}],\"startsAt\":\"2026-11-18T10:00:00.123456Z\","
-    "\"status\":{\"inhibitedBy\":[],\"silencedBy\":[],\"state\":\"active\"},\"labels\":{\"alertname\":\"HighErrorRate\"}}";
+    "\"fingerprint\":\"a1b2c3d4e5f60718\",\"receivers\":[{\"name\":\"oncall\"}],\"startsAt\":\"2026-11-18T10:"
+    "00:00.123456Z\","
+    "\"status\":{\"inhibitedBy\":[],\"silencedBy\":[],\"state\":\"active\"},\"labels\":{\"alertname\":"
+    "\"HighErrorRate\"}}";
 
 static char *read_file(const char *path)
 {
@@ -38,7 +41,8 @@ static char *read_file(const char *path)
 /* Everything the worker says about one policy and one alert. */
 static char *provoke(const char *file, const char *source, size_t len)
 {
-    static const struct rig_last last = {.task = "t", .phase = TASK_SUCCEEDED, .completed = 1, .created = 1, .starts_at = 1};
+    static const struct rig_last last = {
+        .task = "t", .phase = TASK_SUCCEEDED, .completed = 1, .created = 1, .starts_at = 1};
     const char *alerts[] = {alert};
     struct rig r = {.patience_ms = 3000};
     struct rig_setup setup = {.policies = {{file, source, len}}};
@@ -140,7 +144,9 @@ static void sources_that_are_no_text(void **state)
         {"\x1bLuaS\0\x19\x93\r\n\x1a\n", 12, "load: x.lua: "},
         {"# comment\n\x1bLuaT", 15, "load: x.lua:1: unexpected symbol near '#'"},
         {"\xef\xbb\xbf\x1bLuaT", 8, "load: x.lua:1: "},
-        {"\xff\xfe" "r\0e\0t\0", 8, "load: x.lua: is not valid UTF-8"},
+        {"\xff\xfe"
+         "r\0e\0t\0",
+         8, "load: x.lua: is not valid UTF-8"},
         {"\x1f\x8b\x08", 3, "load: x.lua: is not valid UTF-8"},
         {"return \0 {}", 11, "load: x.lua:1: "},
         {"x", 1, "load: x.lua:1: syntax error near <eof>"},
@@ -160,9 +166,11 @@ static void sources_that_are_no_text(void **state)
 static void every_memory_ceiling_is_survived(void **state)
 {
     (void)state;
-    static const char source[] = "return policy.extend(policy.base, { api = 1, match = 'alertname=~\"High.*\"', "
-                                 "filter = function(a, c, s) return s() end, title = function(a) return 'T' .. a.name end })";
-    static const struct rig_last last = {.task = "t", .phase = TASK_SUCCEEDED, .completed = 1, .created = 1, .starts_at = 1};
+    static const char source[] =
+        "return policy.extend(policy.base, { api = 1, match = 'alertname=~\"High.*\"', "
+        "filter = function(a, c, s) return s() end, title = function(a) return 'T' .. a.name end })";
+    static const struct rig_last last = {
+        .task = "t", .phase = TASK_SUCCEEDED, .completed = 1, .created = 1, .starts_at = 1};
     const char *alerts[] = {alert};
     bool worked = false;
     for (uint64_t memory = 1; memory < 200000; memory += memory < 4000 ? 499 : 1777) {
@@ -175,7 +183,8 @@ static void every_memory_ceiling_is_survived(void **state)
         rig_retrigger(&r, alert, &last, &text);
         rig_compose(&r, alert, NULL, &text);
         assert_null(strstr(text.data, "worker: "));
-        bool now = strstr(text.data, "judge: keep priority=1000 by=a\n") && strstr(text.data, "title=[THighErrorRate]");
+        bool now = strstr(text.data, "judge: keep priority=1000 by=a\n") &&
+                   strstr(text.data, "title=[THighErrorRate]");
         assert_true(now || !worked || strstr(text.data, "policy.memory") || strstr(text.data, "fallback="));
         worked = now;
         rig_stop(&r);
@@ -195,7 +204,8 @@ static void the_environment_is_exactly_this(void **state)
         "  for k, v in next, t do\n"
         "    out[#out + 1] = path .. tostring(k) .. ':' .. type(v)\n"
         "    if type(v) == 'table' and v ~= seen and v ~= out then walk(path .. tostring(k) .. '.', v) end\n"
-        "    local mt = getmetatable(v) if mt then out[#out + 1] = path .. tostring(k) .. ' has a metatable' end\n"
+        "    local mt = getmetatable(v) if mt then out[#out + 1] = path .. tostring(k) .. ' has a metatable' "
+        "end\n"
         "  end\n"
         "end\n"
         "walk('', _ENV)\n"
@@ -205,24 +215,36 @@ static void the_environment_is_exactly_this(void **state)
         "return { api = 1, match = 'alertname!=\"\"', body = function() return list end }";
     static const char want[] =
         "body=[_VERSION:string assert:function error:function getmetatable:function ipairs:function "
-        "math.abs:function math.acos:function math.asin:function math.atan:function math.ceil:function math.cos:function "
-        "math.deg:function math.exp:function math.floor:function math.fmod:function math.huge:number math.log:function "
-        "math.max:function math.maxinteger:number math.min:function math.mininteger:number math.modf:function "
-        "math.pi:number math.rad:function math.sin:function math.sqrt:function math.tan:function math.tointeger:function "
+        "math.abs:function math.acos:function math.asin:function math.atan:function math.ceil:function "
+        "math.cos:function "
+        "math.deg:function math.exp:function math.floor:function math.fmod:function math.huge:number "
+        "math.log:function "
+        "math.max:function math.maxinteger:number math.min:function math.mininteger:number "
+        "math.modf:function "
+        "math.pi:number math.rad:function math.sin:function math.sqrt:function math.tan:function "
+        "math.tointeger:function "
         "math.type:function math.ult:function math:table next:function pairs:function pcall:function "
-        "policy.base.api:number policy.base.body:function policy.base.describe:string policy.base.filter:function "
-        "policy.base.key:function policy.base.name:string policy.base.priority:function policy.base.retrigger:function "
+        "policy.base.api:number policy.base.body:function policy.base.describe:string "
+        "policy.base.filter:function "
+        "policy.base.key:function policy.base.name:string policy.base.priority:function "
+        "policy.base.retrigger:function "
         "policy.base.title:function policy.base:table policy.extend:function policy:table print:function "
         "select:function setmetatable:function "
-        "string.byte:function string.char:function string.find:function string.format:function string.gmatch:function "
-        "string.gsub:function string.len:function string.lower:function string.match:function string.pack:function "
-        "string.packsize:function string.rep:function string.reverse:function string.sub:function string.unpack:function "
+        "string.byte:function string.char:function string.find:function string.format:function "
+        "string.gmatch:function "
+        "string.gsub:function string.len:function string.lower:function string.match:function "
+        "string.pack:function "
+        "string.packsize:function string.rep:function string.reverse:function string.sub:function "
+        "string.unpack:function "
         "string.upper:function string:table "
-        "table.concat:function table.insert:function table.move:function table.pack:function table.remove:function "
+        "table.concat:function table.insert:function table.move:function table.pack:function "
+        "table.remove:function "
         "table.sort:function table.unpack:function table:table "
-        "text.lines:function text.sorted:function text.split:function text.trim:function text.trim_end:function "
+        "text.lines:function text.sorted:function text.split:function text.trim:function "
+        "text.trim_end:function "
         "text.truncate:function text:table tonumber:function tostring:function type:function "
-        "utf8.char:function utf8.charpattern:string utf8.codepoint:function utf8.codes:function utf8.len:function "
+        "utf8.char:function utf8.charpattern:string utf8.codepoint:function utf8.codes:function "
+        "utf8.len:function "
         "utf8.offset:function utf8:table]";
     char *got = provoke("walk.lua", walker, 0);
     if (!strstr(got, want))

@@ -6,7 +6,9 @@
 
 struct match {
     RE2 re;
-    match(const re2::StringPiece &pattern, const RE2::Options &options) : re(pattern, options) {}
+    match(const re2::StringPiece &pattern, const RE2::Options &options) : re(pattern, options)
+    {
+    }
 };
 
 struct match *match_compile(const char *pattern, size_t len, char *why, size_t why_size)

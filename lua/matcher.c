@@ -69,14 +69,16 @@ static int scan_bare_value(struct scan *s, struct buf *out, struct err *e)
 {
     for (; s->p < s->end && *s->p != ','; s->p++) {
         if (*s->p == '"')
-            return err_set(e, ERR_INVALID, "a quote inside the unquoted value at character %zu; quote all of it",
+            return err_set(e, ERR_INVALID,
+                           "a quote inside the unquoted value at character %zu; quote all of it",
                            (size_t)(s->p - s->start) + 1);
         if (*s->p == '\\' && s->p + 1 < s->end && s->p[1] != ',')
             add_escape(out, *++s->p);
         else
             buf_addc(out, *s->p);
     }
-    while (out->len && (out->data[out->len - 1] == ' ' || (out->data[out->len - 1] >= '\t' && out->data[out->len - 1] <= '\r')))
+    while (out->len && (out->data[out->len - 1] == ' ' ||
+                        (out->data[out->len - 1] >= '\t' && out->data[out->len - 1] <= '\r')))
         out->len--;
     return 0;
 }
@@ -91,7 +93,8 @@ static int scan_name(struct scan *s, struct buf *out, struct err *e)
             buf_addc(out, *s->p++);
     }
     if (out->len == 0 || memchr(out->data, 0, out->len))
-        return err_set(e, ERR_INVALID, "a label name is expected at character %zu", (size_t)(s->p - s->start) + 1);
+        return err_set(e, ERR_INVALID, "a label name is expected at character %zu",
+                       (size_t)(s->p - s->start) + 1);
     return 0;
 }
 
@@ -106,7 +109,8 @@ static int scan_term(struct scan *s, struct matcher *m, struct buf *name, struct
     bool regex = left >= 2 && s->p[1] == '~' && (s->p[0] == '=' || s->p[0] == '!');
     bool negated = left >= 2 && s->p[0] == '!' && (s->p[1] == '=' || s->p[1] == '~');
     if (!regex && !negated && (left < 1 || s->p[0] != '='))
-        return err_set(e, ERR_INVALID, "=, !=, =~ or !~ is expected at character %zu", (size_t)(s->p - s->start) + 1);
+        return err_set(e, ERR_INVALID, "=, !=, =~ or !~ is expected at character %zu",
+                       (size_t)(s->p - s->start) + 1);
     s->p += regex || negated ? 2 : 1;
     skip_space(s);
     if (s->p < s->end && *s->p == '"' ? scan_quoted(s, value, e) : scan_bare_value(s, value, e))
@@ -212,7 +216,8 @@ bool matcher_fits(const struct matcher *m, const struct alert *a, struct buf *sp
     for (size_t i = 0; i < m->n; i++) {
         const struct term *t = &m->terms[i];
         struct span label = alert_label(a, t->name);
-        bool fits = t->re ? regex_fits(t->re, a, label, space) : alert_span_equal(a, label, t->value, t->value_len);
+        bool fits =
+            t->re ? regex_fits(t->re, a, label, space) : alert_span_equal(a, label, t->value, t->value_len);
         if (fits == t->negated)
             return false;
     }
@@ -237,7 +242,8 @@ static void cache_empty(struct matcher_cache *c)
     c->n = 0;
 }
 
-const struct matcher *matcher_cached(struct matcher_cache **cache, const char *text, size_t len, struct err *e)
+const struct matcher *matcher_cached(struct matcher_cache **cache, const char *text, size_t len,
+                                     struct err *e)
 {
     if (!*cache)
         *cache = xcalloc(1, sizeof **cache);

@@ -1,4 +1,5 @@
-/* lua/matchers.tsv: a list of matchers, a tab, and what Alertmanager makes of it for one alert ("error": no matchers). */
+/* lua/matchers.tsv: a list of matchers, a tab, and what Alertmanager makes of it for one alert ("error": no
+ * matchers). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,10 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char json[] =
-    "{\"labels\":{\"team\":\"payments\",\"severity\":\"critical\",\"quote\":\"say \\\"hi\\\", you\",\"line\":\"one\\ntwo\","
-    "\"back\":\"a\\\\b\",\"uni\":\"gr\\u00f6\\u00dfe\",\"caf\\u00e9 1\":\"x\"},\"fingerprint\":\"a1b2c3d4e5f60718\","
-    "\"startsAt\":\"2026-11-18T10:00:00Z\",\"status\":{\"state\":\"active\"}}";
+static const char json[] = "{\"labels\":{\"team\":\"payments\",\"severity\":\"critical\",\"quote\":\"say "
+                           "\\\"hi\\\", you\",\"line\":\"one\\ntwo\","
+                           "\"back\":\"a\\\\b\",\"uni\":\"gr\\u00f6\\u00dfe\",\"caf\\u00e9 "
+                           "1\":\"x\"},\"fingerprint\":\"a1b2c3d4e5f60718\","
+                           "\"startsAt\":\"2026-11-18T10:00:00Z\",\"status\":{\"state\":\"active\"}}";
 
 static void with_alert(struct buf *index, struct alert *a)
 {

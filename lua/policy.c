@@ -92,8 +92,8 @@ static char *dup_field(lua_State *L, int idx, const char *field)
     return copy;
 }
 
-/* The table at `idx` is what check() made of the file: nothing of it comes from the policy unchecked. A file that is
- * loaded again keeps what it said the first time; others hold on to those strings. */
+/* The table at `idx` is what check() made of the file: nothing of it comes from the policy unchecked. A file
+ * that is loaded again keeps what it said the first time; others hold on to those strings. */
 static void take_checked(lua_State *L, struct policy *p, int idx)
 {
     if (!p->name) {
@@ -373,7 +373,8 @@ static int take_reason(lua_State *L, struct question *q)
     for (int i = 2; i <= 3; i++) {
         if (!lua_isnil(L, i) && lua_type(L, i) != LUA_TSTRING) {
             describe(L, i, got);
-            return bad_return(q, "returned %s as its %s; a string is expected", got, i == 2 ? "reason" : "detail");
+            return bad_return(q, "returned %s as its %s; a string is expected", got,
+                              i == 2 ? "reason" : "detail");
         }
     }
     if (lua_isnil(L, 2))
@@ -395,7 +396,8 @@ static int take_reason(lua_State *L, struct question *q)
     if (!lua_isnil(L, 3) && !a->declared) {
         s = lua_tolstring(L, 3, &len);
         buf_adds(&a->detail, ": ");
-        text_clean(&a->detail, s, len, WIRE_TEXT_SHOWN - a->detail.len < 64 ? 64 : WIRE_TEXT_SHOWN - a->detail.len);
+        text_clean(&a->detail, s, len,
+                   WIRE_TEXT_SHOWN - a->detail.len < 64 ? 64 : WIRE_TEXT_SHOWN - a->detail.len);
         a->detail.len = utf8_cut(a->detail.data, a->detail.len, WIRE_TEXT_SHOWN);
     }
     return 0;
@@ -452,7 +454,8 @@ void policy_answer_deinit(struct policy_answer *a)
 }
 
 /* "payments.lua:31: filter: attempt to concatenate a nil value" */
-static int fail(struct policy_answer *a, const char *code, const char *place, enum policy_hook hook, const char *what)
+static int fail(struct policy_answer *a, const char *code, const char *place, enum policy_hook hook,
+                const char *what)
 {
     char *sentence = xasprintf("%s: %s: %s", place, hook_names[hook], what);
     snprintf(a->place, sizeof a->place, "%s", place);
@@ -485,8 +488,8 @@ int policy_ask(struct policy *p, enum policy_hook hook, uint32_t id, const struc
         buf_free(&detail);
         return -1;
     }
-    static const char *const codes[] = {[VM_ERROR] = "policy.error", [VM_TIMEOUT] = "policy.timeout",
-                                        [VM_MEMORY] = "policy.memory"};
+    static const char *const codes[] = {
+        [VM_ERROR] = "policy.error", [VM_TIMEOUT] = "policy.timeout", [VM_MEMORY] = "policy.memory"};
     if (p->vm->place[0])
         place = p->vm->place;
     fail(answer, codes[end], place, hook, p->vm->message.data);

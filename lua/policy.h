@@ -1,5 +1,5 @@
-/* One policy: a file's source in a VM of its own, on top of the bundled default, and its hooks as C functions with
- * checked answers. The default policy alone is one too (without a source). */
+/* One policy: a file's source in a VM of its own, on top of the bundled default, and its hooks as C functions
+ * with checked answers. The default policy alone is one too (without a source). */
 #pragma once
 
 #include "bind_alert.h"
@@ -54,9 +54,9 @@ struct policy {
     bool quarantined;
     /* once it has been loaded */
     char *name;
-    char *match_text;       /* NULL: acts only when named */
+    char *match_text; /* NULL: acts only when named */
     struct matcher *match;
-    char *problem;          /* a sentence: it cannot be used */
+    char *problem;            /* a sentence: it cannot be used */
     char *written[ASK_HOOKS]; /* "payments.lua:14", where the hook is written; NULL: the base's */
     /* while it is in memory */
     struct vm *vm;
@@ -69,16 +69,16 @@ struct policy {
 /* A hook's checked answer. Texts live in the buffers until the next question. */
 struct policy_answer {
     /* the value: */
-    bool keep;            /* filter */
-    int priority;         /* priority */
+    bool keep;             /* filter */
+    int priority;          /* priority */
     enum wire_answer when; /* retrigger */
-    moment_t at;          /* retrigger, ANSWER_AT */
-    struct buf text;      /* key, title, body */
-    bool from_base;       /* the value is the base's own, unchanged */
+    moment_t at;           /* retrigger, ANSWER_AT */
+    struct buf text;       /* key, title, body */
+    bool from_base;        /* the value is the base's own, unchanged */
     /* why: */
-    bool has_reason;      /* the policy gave one */
-    bool declared;        /* ... and it is a declared code, in `code` */
-    struct buf code;      /* "noise" */
+    bool has_reason; /* the policy gave one */
+    bool declared;   /* ... and it is a declared code, in `code` */
+    struct buf code; /* "noise" */
     struct buf detail;
     char place[VM_PLACE_MAX];
     /* when it failed: "policy.error" and so on; detail and place say the rest */
@@ -92,8 +92,8 @@ int policy_load(struct policy *p);
 void policy_unload(struct policy *p);
 size_t policy_memory(const struct policy *p);
 
-/* One question. `last` only matters to retrigger (NULL: empty). 0, or -1 with answer->failed set. The alert must stay the
- * same until policy_close_alert. */
+/* One question. `last` only matters to retrigger (NULL: empty). 0, or -1 with answer->failed set. The alert
+ * must stay the same until policy_close_alert. */
 int policy_ask(struct policy *p, enum policy_hook hook, uint32_t id, const struct alert *alert,
                const struct policy_last *last, struct policy_answer *answer);
 void policy_close_alert(struct policy *p);

@@ -16,9 +16,9 @@ extern const struct embed_file render_prelude[]; /* render.lua */
 struct render {
     struct render_template *templates;
     size_t n;
-    struct vm *vm;    /* NULL: no template needs one */
+    struct vm *vm; /* NULL: no template needs one */
     int render_ref;
-    uint64_t serial;  /* of the data that the VM holds; 0: none */
+    uint64_t serial; /* of the data that the VM holds; 0: none */
     uint64_t spent;
     volatile struct black_box *box;
 };
@@ -31,7 +31,7 @@ struct step {
     bool failed; /* out is Go's sentence */
 };
 
-static void announce(struct render *r, uint32_t id)
+static void announce(struct render *r, size_t i, uint32_t id)
 {
     if (!r->box)
         return;
@@ -39,7 +39,7 @@ static void announce(struct render *r, uint32_t id)
     r->box->id = id;
     r->box->policy = UINT32_MAX;
     r->box->calls = r->box->calls + 1;
-    r->box->hook = HOOK_TEMPLATE;
+    r->box->hook = r->templates[i].is_name ? HOOK_NAME : HOOK_TEMPLATE;
 }
 
 static void announce_end(struct render *r)
@@ -115,14 +115,15 @@ static void parse_all(struct render *r)
         buf_clear(&out);
         buf_clear(&space);
         struct step s = {.r = r, .i = i, .out = &out};
-        announce(r, 0);
+        announce(r, i, 0);
         enum vm_end end = vm_call(r->vm, parse, &s);
         announce_end(r);
         if (end != VM_OK)
             t->problem = xasprintf("failed to render %s template: failed to parse template: %s", t->label,
                                    end_sentence(r->vm, end, &space));
         else if (s.failed)
-            t->problem = xasprintf("failed to render %s template: failed to parse template: %s", t->label, out.data);
+            t->problem =
+                xasprintf("failed to render %s template: failed to parse template: %s", t->label, out.data);
     }
     buf_free(&out);
     buf_free(&space);
@@ -237,7 +238,8 @@ static void push_label_names(lua_State *L, const struct alert *a)
 
 static void push_data(lua_State *L, const struct render_data *d)
 {
-    static const char *const empty[] = {"Comments", "Branch", "ReviewState", "ReviewComments", "Time", "Schedule"};
+    static const char *const empty[] = {"Comments",       "Branch", "ReviewState",
+                                        "ReviewComments", "Time",   "Schedule"};
     const struct alert *a = d->alert;
     lua_createtable(L, 0, 20);
     set_string(L, "ID", d->id, strlen(d->id));
@@ -312,12 +314,14 @@ int render_execute(struct render *r, size_t i, uint32_t id, const struct render_
         return -1;
     }
     struct step s = {.r = r, .i = i, .data = data, .out = out};
-    announce(r, id);
+    announce(r, i, id);
     enum vm_end end = vm_call(r->vm, execute, &s);
     announce_end(r);
-    if (end == VM_OK && !s.failed && t->is_name && memmem(out->data ? out->data : "", out->len, "<no value>", 10)) {
+    if (end == VM_OK && !s.failed && t->is_name &&
+        memmem(out->data ? out->data : "", out->len, "<no value>", 10)) {
         buf_clear(out);
-        buf_addf(out, "failed to render %s template: a value is missing: the result holds \"<no value>\"", t->label);
+        buf_addf(out, "failed to render %s template: a value is missing: the result holds \"<no value>\"",
+                 t->label);
         return -1;
     }
     if (end == VM_OK && !s.failed)

@@ -1,5 +1,5 @@
-/* Templates of the spawner, rendered in a VM that no policy has ever touched. A template without "{{" is itself; the VM
- * is made only when some template needs it. */
+/* Templates of the spawner, rendered in a VM that no policy has ever touched. A template without "{{" is
+ * itself; the VM is made only when some template needs it. */
 #pragma once
 
 #include "alerts/alert.h"
@@ -17,14 +17,14 @@ enum {
 };
 
 struct render_template {
-    const char *which;  /* "prompt", "branch", "name", "label[k]", "annotation[k]": as Go names the template */
-    const char *label;  /* "prompt", "label k": as sentences name it */
+    const char *which; /* "prompt", "branch", "name", "label[k]", "annotation[k]": as Go names the template */
+    const char *label; /* "prompt", "label k": as sentences name it */
     struct wire_text text;
-    bool is_name;       /* must not refer to Context, must not come out with "<no value>" */
+    bool is_name; /* must not refer to Context, must not come out with "<no value>" */
     /* found by render_open: */
     bool literal;
     bool uses_title, uses_body;
-    char *problem;      /* a sentence: it does not parse. Freed by render_free. */
+    char *problem; /* a sentence: it does not parse. Freed by render_free. */
 };
 
 /* The variables of one rendering. */

@@ -4,7 +4,8 @@
 
 #include <lualib.h>
 
-#define LIBRARIES "alertspawner.libraries" /* registry: name -> the checked library, which no policy holds */
+#define LIBRARIES "alertspawner.libraries" /* registry: name -> the checked library, which no policy holds   \
+                                            */
 
 void sandbox_tostring(lua_State *L, int idx)
 {
@@ -49,8 +50,8 @@ static int base_setmetatable(lua_State *L)
     if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL)
         return luaL_error(L, "cannot change a protected metatable");
     if (t == LUA_TTABLE) {
-        /* Lua marks a table for finalization here or never, so looking once is enough. __close needs no such care: the
-         * hook counts in it as anywhere. */
+        /* Lua marks a table for finalization here or never, so looking once is enough. __close needs no such
+         * care: the hook counts in it as anywhere. */
         lua_pushliteral(L, "__gc");
         if (lua_rawget(L, 2) != LUA_TNIL)
             return luaL_error(L, "setmetatable: __gc is not allowed in a policy");
@@ -85,8 +86,9 @@ static const char *const base_kept[] = {"_VERSION", "assert", "error", "ipairs",
                                         "pairs",    "select", "type",  "tonumber", NULL};
 static const char *const base_trusted[] = {"rawequal", "rawget", "rawset", NULL};
 static const char *const math_kept[] = {
-    "abs", "acos", "asin", "atan", "ceil", "cos",        "deg",        "exp", "floor", "fmod", "huge",      "log",  "max",
-    "min", "modf", "pi",   "rad",  "sin",  "maxinteger", "mininteger", "sqrt", "tan",  "tointeger", "type", "ult", NULL};
+    "abs",        "acos",       "asin", "atan", "ceil",      "cos",  "deg", "exp", "floor",
+    "fmod",       "huge",       "log",  "max",  "min",       "modf", "pi",  "rad", "sin",
+    "maxinteger", "mininteger", "sqrt", "tan",  "tointeger", "type", "ult", NULL};
 static const char *const utf8_kept[] = {"char", "charpattern", "codepoint", "codes", NULL};
 
 /* Functions that walk their first argument once: the walk is counted. */

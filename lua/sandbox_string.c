@@ -19,8 +19,9 @@ static bool has_specials(const char *p, size_t len)
 static void check_subject(lua_State *L, const char *function, size_t len)
 {
     if (len > PATTERN_SUBJECT_MAX)
-        luaL_error(L, "string.%s: patterns work on at most %d bytes, this text has %d; use text.* or a plain find",
-                   function, PATTERN_SUBJECT_MAX, (int)len);
+        luaL_error(
+            L, "string.%s: patterns work on at most %d bytes, this text has %d; use text.* or a plain find",
+            function, PATTERN_SUBJECT_MAX, (int)len);
     vm_charge(L, len / 2);
 }
 

@@ -1,5 +1,6 @@
-/* The table library as a policy sees it: its loops run in C, where no instruction is counted, so they are bounded, and
- * those that change a table want one without a metatable (a length that lies makes them run for ever). */
+/* The table library as a policy sees it: its loops run in C, where no instruction is counted, so they are
+ * bounded, and those that change a table want one without a metatable (a length that lies makes them run for
+ * ever). */
 #include "sandbox.h"
 
 #include "vm.h"

@@ -62,7 +62,8 @@ static long try_mmap_file(void)
 }
 static long try_mprotect_exec(void)
 {
-    return syscall(SYS_mprotect, (void *)((uintptr_t)&try_mmap_file & ~(uintptr_t)4095), 4096, PROT_READ | PROT_WRITE);
+    return syscall(SYS_mprotect, (void *)((uintptr_t)&try_mmap_file & ~(uintptr_t)4095), 4096,
+                   PROT_READ | PROT_WRITE);
 }
 static long try_read(void)
 {
@@ -154,8 +155,8 @@ static _Noreturn void attempt_all(void)
         if (rc == 0 && (strcmp(attempts[i].name, "clone") == 0 || strcmp(attempts[i].name, "fork") == 0))
             _exit(0); /* the child that should not be */
         bool refused = rc == -1 && errno == EPERM;
-        int n = snprintf(line, sizeof line, "%s: %s (%s)\n", attempts[i].name, refused ? "refused" : "ALLOWED",
-                         rc == -1 ? strerror(errno) : "no error");
+        int n = snprintf(line, sizeof line, "%s: %s (%s)\n", attempts[i].name,
+                         refused ? "refused" : "ALLOWED", rc == -1 ? strerror(errno) : "no error");
         if (write(1, line, (size_t)n) != n)
             allowed++;
         allowed += !refused;

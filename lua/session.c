@@ -34,7 +34,8 @@ void session_free(struct session **session)
     free(s->templates);
     free(s->cycle.priority_labels);
     policy_answer_deinit(&s->answer);
-    struct buf *bufs[] = {&s->out, &s->setup, &s->index, &s->title, &s->body, &s->id, &s->rendered, &s->fallback};
+    struct buf *bufs[] = {&s->out,  &s->setup, &s->index,    &s->title,
+                          &s->body, &s->id,    &s->rendered, &s->fallback};
     for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
         buf_free(bufs[i]);
     free(s);
@@ -50,7 +51,8 @@ void session_flush(struct session *s, size_t at_least)
 void session_write_sentence(struct session *s, const char *text, size_t len)
 {
     len = len > WIRE_TEXT_SHOWN ? WIRE_TEXT_SHOWN : len;
-    wire_text(&s->out, text, utf8_valid(text ? text : "", len)); /* all of it, but for a character that was cut */
+    wire_text(&s->out, text,
+              utf8_valid(text ? text : "", len)); /* all of it, but for a character that was cut */
 }
 
 void session_hello(struct session *s)
@@ -119,9 +121,11 @@ static void choose_named(struct session *s, struct choice *c)
     snprintf(c->detail, sizeof c->detail, "no policy is named '%s'", name.data);
     for (size_t i = 0; i < s->n_policies; i++) { /* perhaps it is one that does not load */
         const struct policy *p = &s->policies[i];
-        if (p->problem && (p->name ? text_is(s->named, p->name)
-                                   : s->named.len + 4 == strlen(p->file) && memcmp(p->file, s->named.s, s->named.len) == 0))
-            snprintf(c->detail, sizeof c->detail, "the policy '%s' cannot be used: %s", name.data, p->problem);
+        if (p->problem &&
+            (p->name ? text_is(s->named, p->name)
+                     : s->named.len + 4 == strlen(p->file) && memcmp(p->file, s->named.s, s->named.len) == 0))
+            snprintf(c->detail, sizeof c->detail, "the policy '%s' cannot be used: %s", name.data,
+                     p->problem);
     }
     buf_free(&name);
 }
@@ -178,8 +182,8 @@ static int ask_priority(struct session *s, struct policy *p, uint32_t id, const 
     return PRIORITY_MAX;
 }
 
-void session_ask_text(struct session *s, struct policy *p, enum policy_hook hook, uint32_t id, const struct alert *a,
-                      struct buf *out)
+void session_ask_text(struct session *s, struct policy *p, enum policy_hook hook, uint32_t id,
+                      const struct alert *a, struct buf *out)
 {
     struct policy_answer *answer = &s->answer;
     buf_clear(out);
@@ -234,8 +238,8 @@ void session_write_reason(struct session *s, const struct policy_answer *a, cons
     session_write_sentence(s, a->detail.data, a->detail.len);
 }
 
-static void write_tail(struct session *s, bool has_key, const struct buf *key, int priority, const struct buf *name,
-                       const struct buf *name_error)
+static void write_tail(struct session *s, bool has_key, const struct buf *key, int priority,
+                       const struct buf *name, const struct buf *name_error)
 {
     wire_u8(&s->out, has_key);
     if (has_key)
@@ -246,7 +250,8 @@ static void write_tail(struct session *s, bool has_key, const struct buf *key, i
     session_write_sentence(s, s->fallback.data, s->fallback.len);
 }
 
-static void judge_failed(struct session *s, const char *code, const char *detail, const char *policy, const char *place)
+static void judge_failed(struct session *s, const char *code, const char *detail, const char *policy,
+                         const char *place)
 {
     wire_u8(&s->out, JUDGED_ERROR);
     wire_str(&s->out, code);
@@ -258,7 +263,8 @@ static void judge_failed(struct session *s, const char *code, const char *detail
 }
 
 /* 0: s->rendered is the name; 1: there is no template; -1: s->rendered is what went wrong. */
-static int render_name(struct session *s, struct policy *p, uint32_t id, const struct alert *a, const struct buf *key)
+static int render_name(struct session *s, struct policy *p, uint32_t id, const struct alert *a,
+                       const struct buf *key)
 {
     const struct render_template *t = &s->templates[TEMPLATE_NAME];
     struct render_data data = {0};
@@ -345,13 +351,17 @@ static int judge(struct session *s, struct wire_reader *r, struct err *e)
 
 static const char *phase_name(uint8_t phase)
 {
-    static const char *const names[] = {[TASK_NEW] = "",           [TASK_PENDING] = "Pending",
-                                        [TASK_WAITING] = "Waiting", [TASK_RUNNING] = "Running",
-                                        [TASK_SUCCEEDED] = "Succeeded", [TASK_FAILED] = "Failed"};
+    static const char *const names[] = {[TASK_NEW] = "",
+                                        [TASK_PENDING] = "Pending",
+                                        [TASK_WAITING] = "Waiting",
+                                        [TASK_RUNNING] = "Running",
+                                        [TASK_SUCCEEDED] = "Succeeded",
+                                        [TASK_FAILED] = "Failed"};
     return phase < sizeof names / sizeof *names ? names[phase] : "";
 }
 
-static void retrigger_alert(struct session *s, uint32_t id, const struct alert *a, const struct policy_last *last)
+static void retrigger_alert(struct session *s, uint32_t id, const struct alert *a,
+                            const struct policy_last *last)
 {
     struct choice c;
     struct policy_answer *answer = &s->answer;

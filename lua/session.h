@@ -1,5 +1,5 @@
-/* The worker's side of the protocol of policy/wire.h: frames in, answers out. Does no I/O of its own, so tests and the
- * fuzzer drive it in their own process. */
+/* The worker's side of the protocol of policy/wire.h: frames in, answers out. Does no I/O of its own, so
+ * tests and the fuzzer drive it in their own process. */
 #pragma once
 
 #include "base/buf.h"

@@ -26,7 +26,7 @@ struct session {
     struct render *render;
     uint64_t serial;
 
-    struct buf index;        /* an alert's index, aligned */
+    struct buf index; /* an alert's index, aligned */
     struct policy_answer answer;
     struct buf title, body, id, rendered, fallback;
 };
@@ -34,17 +34,17 @@ enum { TEMPLATE_PROMPT, TEMPLATE_BRANCH, TEMPLATE_NAME, TEMPLATE_FIRST_LABEL };
 
 /* Which policy an alert belongs to. */
 struct choice {
-    struct policy *policy;   /* NULL: none can judge it */
-    const char *failed;      /* then: "policy.load", "policy.missing", "policy.quarantined" */
-    const char *name;        /* of the policy; "" when it has none */
+    struct policy *policy; /* NULL: none can judge it */
+    const char *failed;    /* then: "policy.load", "policy.missing", "policy.quarantined" */
+    const char *name;      /* of the policy; "" when it has none */
     char detail[WIRE_TEXT_SHOWN];
 };
 void session_choose(struct session *s, const struct alert *alert, struct choice *c);
 /* Reads an alert's bytes and index; -1 when they are nonsense. */
 int session_read_alert(struct session *s, struct wire_reader *r, struct alert *a, struct err *e);
 /* Asks title or body; when that fails the base answers and s->fallback says so. */
-void session_ask_text(struct session *s, struct policy *p, enum policy_hook hook, uint32_t id, const struct alert *a,
-                      struct buf *out);
+void session_ask_text(struct session *s, struct policy *p, enum policy_hook hook, uint32_t id,
+                      const struct alert *a, struct buf *out);
 /* ID and Number, by the fingerprint or by the policy's key (NULL). */
 void session_identify(struct session *s, const struct alert *a, const char *key, size_t key_len,
                       struct render_data *data);

@@ -1,4 +1,5 @@
-/* SETUP: what this cycle is about. Loads every policy and parses every template, and says in READY what is wrong. */
+/* SETUP: what this cycle is about. Loads every policy and parses every template, and says in READY what is
+ * wrong. */
 #include "session_internal.h"
 
 #include "base/mem.h"
@@ -7,7 +8,7 @@
 #include <string.h>
 
 enum {
-    SETUP_LISTS_MAX = 4096,           /* entries of any list in SETUP */
+    SETUP_LISTS_MAX = 4096,             /* entries of any list in SETUP */
     IDLE_MEMORY_MAX = 16 * 1024 * 1024, /* of policies' VMs that stay loaded between questions */
 };
 
@@ -71,7 +72,8 @@ static int read_templates(struct session *s, struct wire_reader *r, struct err *
     s->template_texts = xcalloc(6, sizeof *s->template_texts);
     for (int i = 0; i < 3; i++)
         add_template(s, wire_get_text(r), names[i], names[i]);
-    if (read_keyed(s, r, "label", &s->n_labels, e) < 0 || read_keyed(s, r, "annotation", &s->n_annotations, e) < 0)
+    if (read_keyed(s, r, "label", &s->n_labels, e) < 0 ||
+        read_keyed(s, r, "annotation", &s->n_annotations, e) < 0)
         return -1;
     return 0;
 }
@@ -162,7 +164,8 @@ static void load_policies(struct session *s)
             continue;
         for (size_t j = 0; j < i; j++) {
             if (!s->policies[j].problem && strcmp(s->policies[j].name, p->name) == 0) {
-                p->problem = xasprintf("%s: the name '%s' is taken by %s", p->file, p->name, s->policies[j].file);
+                p->problem =
+                    xasprintf("%s: the name '%s' is taken by %s", p->file, p->name, s->policies[j].file);
                 policy_unload(p);
                 break;
             }

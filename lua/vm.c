@@ -137,8 +137,8 @@ void vm_budget(struct vm *vm)
         vm->box->instructions = 0;
 }
 
-/* Runs where the error is, with the stack still there: the first line of a policy file on the way out. Errors of our C
- * functions have no position of their own. Allocates nothing. */
+/* Runs where the error is, with the stack still there: the first line of a policy file on the way out. Errors
+ * of our C functions have no position of their own. Allocates nothing. */
 static int on_error(lua_State *L)
 {
     struct vm *vm = vm_of(L);

@@ -38,7 +38,8 @@ static struct alert_set *make_set(const char *const *labels, size_t n)
         struct err e;
         char *json = xasprintf("{\"labels\":{\"alertname\":\"A%zu\",%s},\"annotations\":{\"summary\":\"s\"},"
                                "\"fingerprint\":\"%016zx\",\"startsAt\":\"2026-11-18T10:00:00Z\","
-                               "\"status\":{\"state\":\"active\",\"silencedBy\":[],\"inhibitedBy\":[]}}", i, labels[i], i + 1);
+                               "\"status\":{\"state\":\"active\",\"silencedBy\":[],\"inhibitedBy\":[]}}",
+                               i, labels[i], i + 1);
         assert_int_equal(alert_set_add(set, NULL, json, strlen(json), &e), 0);
         free(json);
     }
@@ -54,31 +55,47 @@ static void run_until(struct rounds *r, int done)
 static void one_cycle(void **state)
 {
     (void)state;
-    static const char *const labels[] = {"\"team\":\"web\"", "\"team\":\"hang\"", "\"team\":\"db\"", "\"team\":\"key\"",
-                                         "\"team\":\"bad\""};
+    static const char *const labels[] = {"\"team\":\"web\"", "\"team\":\"hang\"", "\"team\":\"db\"",
+                                         "\"team\":\"key\"", "\"team\":\"bad\""};
     struct policy_file files[] = {
-        {"a.lua", "return { api = 1, name = 'web', match = 'team=web', reasons = { noise = 'N' }, "
-                  "filter = function() return false, 'noise' end }", 0},
-        {"b.lua", "return { api = 1, match = 'team=hang', filter = function() return "
-                  "('a'):rep(2000):find(('.-'):rep(8) .. 'b') end }", 0},
-        {"c.lua", "return { api = 1, match = 'team=key', key = function() return 'k/1' end, priority = function() return 7 end, "
-                  "title = function() return 'T' end, retrigger = function(a, ctx) return ctx.now + 60, 'later' end }", 0},
-        {"d.lua", "return { api = 1, match = 'team=bad', filter = function(a) return a.labels.x .. 'y' end }", 0},
+        {"a.lua",
+         "return { api = 1, name = 'web', match = 'team=web', reasons = { noise = 'N' }, "
+         "filter = function() return false, 'noise' end }",
+         0},
+        {"b.lua",
+         "return { api = 1, match = 'team=hang', filter = function() return "
+         "('a'):rep(2000):find(('.-'):rep(8) .. 'b') end }",
+         0},
+        {"c.lua",
+         "return { api = 1, match = 'team=key', key = function() return 'k/1' end, priority = function() "
+         "return 7 end, "
+         "title = function() return 'T' end, retrigger = function(a, ctx) return ctx.now + 60, 'later' end }",
+         0},
+        {"d.lua", "return { api = 1, match = 'team=bad', filter = function(a) return a.labels.x .. 'y' end }",
+         0},
     };
     for (size_t i = 0; i < 4; i++)
         files[i].len = strlen(files[i].source);
     struct policy_files set_of_files = {.files = files, .n = 4};
     struct template_pair label = {"owner", "{{.Alert.labels.team}}"};
-    struct spawner spawner = {.name = "s", .ns = "default", .prompt_template = "{{.Title}}|{{.Body}}", .poll_interval_us = 1000000,
-                              .labels = &label, .n_labels = 1, .branch_template = "b-{{.Number}}",
+    struct spawner spawner = {.name = "s",
+                              .ns = "default",
+                              .prompt_template = "{{.Title}}|{{.Body}}",
+                              .poll_interval_us = 1000000,
+                              .labels = &label,
+                              .n_labels = 1,
+                              .branch_template = "b-{{.Number}}",
                               .name_template = "n-{{.ID}}"};
     struct rounds r = {0};
     struct err e;
     struct judge *judge = NULL;
     uv_loop_init(&r.loop);
     assert_int_equal(worker_pool_create(&r.loop, WORKER_PATH, 1, &r.pool, &e), 0);
-    struct judge_setup setup = {.spawner = &spawner, .files = &set_of_files, .set = make_set(labels, 5),
-                                .now = 1795000000 * (int64_t)1000000, .limits = judge_limits_default()};
+    struct judge_setup setup = {.spawner = &spawner,
+                                .files = &set_of_files,
+                                .set = make_set(labels, 5),
+                                .now = 1795000000 * (int64_t)1000000,
+                                .limits = judge_limits_default()};
     setup.limits.hook_us = 700000;
     assert_int_equal(judge_start(r.pool, &setup, on_done, &r, &judge, &e), 0);
     run_until(&r, 1);
@@ -107,9 +124,20 @@ static void one_cycle(void **state)
     assert_int_equal(v->reason, REASON_POLICY_ERROR);
     assert_string_equal(v->detail, "d.lua:1: filter: attempt to concatenate a nil value (field 'x')");
 
-    struct retrigger_question questions[2] = {
-        {.alert = 2, .task = "t", .phase = TASK_SUCCEEDED, .created_at = 1, .completed_at = 2, .starts_at = 1, .attempts = 1},
-        {.alert = 3, .task = "t", .phase = TASK_SUCCEEDED, .created_at = 1, .completed_at = 2, .starts_at = 1, .attempts = 1}};
+    struct retrigger_question questions[2] = {{.alert = 2,
+                                               .task = "t",
+                                               .phase = TASK_SUCCEEDED,
+                                               .created_at = 1,
+                                               .completed_at = 2,
+                                               .starts_at = 1,
+                                               .attempts = 1},
+                                              {.alert = 3,
+                                               .task = "t",
+                                               .phase = TASK_SUCCEEDED,
+                                               .created_at = 1,
+                                               .completed_at = 2,
+                                               .starts_at = 1,
+                                               .attempts = 1}};
     struct retrigger_answer answers[2] = {0};
     assert_int_equal(judge_retrigger(judge, questions, 2, answers, on_done, &r, &e), 0);
     run_until(&r, 2);

@@ -1,7 +1,9 @@
-/* alertspawner-worker: judges alerts by Lua policies and renders templates, for one cycle of one spawner. It reads frames
- * from descriptor 0 and writes answers to descriptor 1 (policy/wire.h); at the end of its input it exits.
+/* alertspawner-worker: judges alerts by Lua policies and renders templates, for one cycle of one spawner. It
+ * reads frames from descriptor 0 and writes answers to descriptor 1 (policy/wire.h); at the end of its input
+ * it exits.
  *
- * Exit: 0 the input ended, 1 a wall could not be built or the engine is gone, 2 wrong usage, 3 the input is nonsense. */
+ * Exit: 0 the input ended, 1 a wall could not be built or the engine is gone, 2 wrong usage, 3 the input is
+ * nonsense. */
 #include "confine.h"
 #include "session.h"
 
@@ -15,7 +17,8 @@
 #include <unistd.h>
 
 #ifdef AS_SANITIZED
-/* The leak check forks and traces, which the walls forbid; sessions are checked for leaks in the tests' own process. */
+/* The leak check forks and traces, which the walls forbid; sessions are checked for leaks in the tests' own
+ * process. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
@@ -120,8 +123,10 @@ int main(int argc, char **argv)
         return 2;
     }
     if (isatty(0) || isatty(1)) {
-        fputs("alertspawner-worker is started by alertspawner and speaks to it over pipes; there is nothing to type here.\n"
-              "Try --help, or --self-test to see what it cannot do.\n", stderr);
+        fputs("alertspawner-worker is started by alertspawner and speaks to it over pipes; there is nothing "
+              "to type here.\n"
+              "Try --help, or --self-test to see what it cannot do.\n",
+              stderr);
         return 2;
     }
     serve();

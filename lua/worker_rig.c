@@ -1,6 +1,6 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -54,7 +54,8 @@ void rig_start(struct rig *r)
     r->pid = fork();
     assert_true(r->pid >= 0);
     if (r->pid == 0) {
-        int spare = fcntl(page, F_DUPFD, 10); /* without close-on-exec, as a careless engine might leave some */
+        int spare =
+            fcntl(page, F_DUPFD, 10); /* without close-on-exec, as a careless engine might leave some */
         dup2(in[0], 0);
         dup2(out[1], 1);
         dup2(err[1], 2);
@@ -183,7 +184,8 @@ void rig_write_setup(struct buf *b, const struct rig_setup *s)
     wire_u32(b, n);
     for (uint32_t i = 0; i < n; i++) {
         wire_str(b, s->policies[i].file);
-        wire_text(b, s->policies[i].source, s->policies[i].len ? s->policies[i].len : strlen(s->policies[i].source));
+        wire_text(b, s->policies[i].source,
+                  s->policies[i].len ? s->policies[i].len : strlen(s->policies[i].source));
     }
     wire_u64(b, s->hook_instructions ? s->hook_instructions : 2000000);
     wire_u64(b, s->cycle_instructions ? s->cycle_instructions : 2000000000);
@@ -327,7 +329,8 @@ static void converse(struct rig *r, const struct buf *request, enum wire_type un
     enum wire_type type;
     struct wire_reader fields;
     size_t used;
-    for (size_t at = 0; wire_frame(r->answers.data + at, r->answers.len - at, &type, &fields, &used) == 1; at += used) {
+    for (size_t at = 0; wire_frame(r->answers.data + at, r->answers.len - at, &type, &fields, &used) == 1;
+         at += used) {
         if (type == WIRE_READY)
             say_ready(&fields, text);
         else if (type == WIRE_JUDGED)

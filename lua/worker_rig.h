@@ -32,30 +32,29 @@ struct rig_setup {
 struct rig {
     pid_t pid;
     int in, out, err;
-    bool dead;         /* it has exited or was killed: see status */
-    bool hung;         /* ... by us, because it took too long */
-    int status;        /* as waitpid gives it */
+    bool dead;  /* it has exited or was killed: see status */
+    bool hung;  /* ... by us, because it took too long */
+    int status; /* as waitpid gives it */
     volatile struct black_box *box;
     struct buf answers; /* bytes that came and were not yet read */
     struct buf stderr_text;
     int64_t patience_ms; /* default 60 s: silence that long means it hangs */
 };
 
-void rig_start(struct rig *r);                         /* and takes HELLO */
-void rig_stop(struct rig *r);                          /* ends its input, waits */
-/* Sends bytes and reads until a frame of type `until` has come whole (or the worker is gone: false). All frames up to
- * it are in r->answers. */
+void rig_start(struct rig *r); /* and takes HELLO */
+void rig_stop(struct rig *r);  /* ends its input, waits */
+/* Sends bytes and reads until a frame of type `until` has come whole (or the worker is gone: false). All
+ * frames up to it are in r->answers. */
 bool rig_exchange(struct rig *r, const struct buf *request, enum wire_type until);
 void rig_write_setup(struct buf *b, const struct rig_setup *setup);
 
 /* Asks with alerts given as JSON; what the worker said as one line each of text, for tests:
- *      ready  "load: payments.lua: ..." / "policy: payments 10.lua match" / "template: prompt: ..." / "named: missing"
- *      judge  "judge: keep priority=1000" [" key=..."] [" name=..."] [" name error=..."] [" fallback=..."] " by=default"
- *             "judge: drop CODE [detail] by=POLICY at=PLACE", "judge: error CODE [detail] by=..."
- *      retrigger "retrigger: never|now|at SECONDS|error CODE [detail] by=..."
- *      compose "compose: ok title=[...] body=[...] prompt=[...] branch=[...] label=[...] annotation=[...]", or
- *              "compose: error CODE [detail]"
- *      "worker: hung", "worker: exit N", "worker: signal N", when it is gone */
+ *      ready  "load: payments.lua: ..." / "policy: payments 10.lua match" / "template: prompt: ..." / "named:
+ * missing" judge  "judge: keep priority=1000" [" key=..."] [" name=..."] [" name error=..."] ["
+ * fallback=..."] " by=default" "judge: drop CODE [detail] by=POLICY at=PLACE", "judge: error CODE [detail]
+ * by=..." retrigger "retrigger: never|now|at SECONDS|error CODE [detail] by=..." compose "compose: ok
+ * title=[...] body=[...] prompt=[...] branch=[...] label=[...] annotation=[...]", or "compose: error CODE
+ * [detail]" "worker: hung", "worker: exit N", "worker: signal N", when it is gone */
 void rig_ready(struct rig *r, const struct rig_setup *setup, struct buf *text);
 void rig_judge(struct rig *r, const char *const *alerts, size_t n, struct buf *text);
 struct rig_last {

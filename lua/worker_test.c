@@ -20,17 +20,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ALERT(labels, annotations)                                                                                     \
-    "{\"annotations\":{" annotations "},\"endsAt\":\"2026-11-18T10:05:00.000Z\",\"fingerprint\":\"a1b2c3d4e5f60718\"," \
-    "\"receivers\":[{\"name\":\"oncall\"},{\"name\":\"web\"}],\"startsAt\":\"2026-11-18T10:00:00.123456Z\","           \
-    "\"status\":{\"inhibitedBy\":[],\"silencedBy\":[],\"state\":\"active\"},"                                          \
-    "\"updatedAt\":\"2026-11-18T10:01:00.000Z\",\"generatorURL\":\"http://p/g?x=1\",\"labels\":{" labels "}}"
+#define ALERT(labels, annotations)                                                                           \
+    "{\"annotations\":{" annotations                                                                         \
+    "},\"endsAt\":\"2026-11-18T10:05:00.000Z\",\"fingerprint\":\"a1b2c3d4e5f60718\","                        \
+    "\"receivers\":[{\"name\":\"oncall\"},{\"name\":\"web\"}],\"startsAt\":\"2026-11-18T10:00:00.123456Z\"," \
+    "\"status\":{\"inhibitedBy\":[],\"silencedBy\":[],\"state\":\"active\"},"                                \
+    "\"updatedAt\":\"2026-11-18T10:01:00.000Z\",\"generatorURL\":\"http://p/g?x=1\",\"labels\":{" labels     \
+    "}}"
 
-static const char plain[] = ALERT("\"alertname\":\"HighErrorRate\",\"severity\":\"critical\",\"team\":\"payments\"",
-                                  "\"summary\":\"errors are up\",\"description\":\"5 % of requests\"");
+static const char plain[] =
+    ALERT("\"alertname\":\"HighErrorRate\",\"severity\":\"critical\",\"team\":\"payments\"",
+          "\"summary\":\"errors are up\",\"description\":\"5 % of requests\"");
 
 /* One policy file, one alert: everything the worker says. */
-static char *run_policy(const struct rig_setup *setup, const char *alert, const struct rig_last *last, bool compose)
+static char *run_policy(const struct rig_setup *setup, const char *alert, const struct rig_last *last,
+                        bool compose)
 {
     struct rig r = {0};
     struct buf text = {0};
@@ -51,7 +55,8 @@ static void expect(const char *got, const char *want)
         fail_msg("\n  expected: %s\n  in:       %s", want, got);
 }
 
-static void expect_run(const struct rig_setup *setup, const char *alert, const struct rig_last *last, const char *want)
+static void expect_run(const struct rig_setup *setup, const char *alert, const struct rig_last *last,
+                       const char *want)
 {
     char *got = run_policy(setup, alert, last, strstr(want, "compose:") != NULL);
     expect(got, want);
@@ -97,7 +102,8 @@ static void default_body(void **state)
     } table[] = {
         {plain, "body=[summary: errors are up\ndescription: 5 % of requests\n\nalertname: HighErrorRate\n"
                 "severity: critical\nteam: payments]"},
-        {ALERT("\"b\":\"2\",\"alertname\":\"A\",\"B\":\"1\"", "\"z\":\"1\",\"description\":\"d\",\"a\":\"2\""),
+        {ALERT("\"b\":\"2\",\"alertname\":\"A\",\"B\":\"1\"",
+               "\"z\":\"1\",\"description\":\"d\",\"a\":\"2\""),
          "title=[A] body=[description: d\na: 2\nz: 1\n\nB: 1\nalertname: A\nb: 2]"},
         {ALERT("\"alertname\":\"A\"", ""), "body=[alertname: A]"},
         {ALERT("\"alertname\":\"A\"", "\"summary\":\"\",\"x\":\"\\n\\n\""), "body=[alertname: A]"},
@@ -105,7 +111,8 @@ static void default_body(void **state)
         {ALERT("", ""), "title=[] body=[] prompt=[]"},
         {ALERT("\"l\":\"1\\n2\"", "\"summary\":\"one\\ntwo\\n\\nthree\\n\\n\""),
          "body=[summary: one\n  two\n  \n  three\n\nl: 1\n  2]"},
-        {ALERT("\"l\":\"a\\u0000b\\ud83d\\ude00\"", ""), "body=[l: a\xef\xbf\xbd" "b\xf0\x9f\x98\x80]"},
+        {ALERT("\"l\":\"a\\u0000b\\ud83d\\ude00\"", ""), "body=[l: a\xef\xbf\xbd"
+                                                         "b\xf0\x9f\x98\x80]"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct rig_setup s = {0};
@@ -178,8 +185,8 @@ static void default_retrigger(void **state)
 
 /* Policies */
 
-static const struct rig_last finished = {.task = "t", .phase = TASK_SUCCEEDED, .completed = 1, .created = 1,
-                                         .starts_at = 1, .attempts = 3};
+static const struct rig_last finished = {
+    .task = "t", .phase = TASK_SUCCEEDED, .completed = 1, .created = 1, .starts_at = 1, .attempts = 3};
 
 #define POLICY(fields) "return policy.extend(policy.base, { api = 1, match = 'alertname!=\"\"'," fields "})"
 
@@ -197,14 +204,18 @@ static void policies_override_and_extend(void **state)
     static const struct {
         const char *source, *want;
     } table[] = {
-        {POLICY(""), "policy: 10-payments 10-payments.lua alertname!=\"\"\njudge: keep priority=1000 by=10-payments\n"},
+        {POLICY(""),
+         "policy: 10-payments 10-payments.lua alertname!=\"\"\njudge: keep priority=1000 by=10-payments\n"},
         {POLICY("name = 'payments'"), "by=payments"},
-        {POLICY("filter = function() return false end"), "judge: drop policy.filter [] by=10-payments at=10-payments.lua:1\n"},
+        {POLICY("filter = function() return false end"),
+         "judge: drop policy.filter [] by=10-payments at=10-payments.lua:1\n"},
         {POLICY("filter = function() return false, 'too cold' end"), "judge: drop policy.filter [too cold]"},
-        {POLICY("filter = function() return false, 'too', 'cold' end"), "judge: drop policy.filter [too: cold]"},
+        {POLICY("filter = function() return false, 'too', 'cold' end"),
+         "judge: drop policy.filter [too: cold]"},
         {POLICY("reasons = { noise = 'below threshold' }, filter = function() return false, 'noise' end"),
          "judge: drop policy.noise [below threshold]"},
-        {POLICY("reasons = { noise = 'below threshold' }, filter = function() return false, 'noise', '3 < 5' end"),
+        {POLICY("reasons = { noise = 'below threshold' }, filter = function() return false, 'noise', '3 < 5' "
+                "end"),
          "judge: drop policy.noise [3 < 5]"},
         {POLICY("filter = function(a, c, super) local v, r = super() return v, r end"), "judge: keep"},
         {POLICY("filter = function() end"), "judge: keep"},
@@ -219,41 +230,55 @@ static void policies_override_and_extend(void **state)
         {POLICY("priority = function(a, c, super) return super() // 2 end"), "priority=500 by"},
         {POLICY("title = function(a, c, super) return 'Fix ' .. super() end"), "title=[Fix HighErrorRate]"},
         {POLICY("title = function(a, c, super) return super() end"), "title=[HighErrorRate]"},
-        {POLICY("title = function() return 'a\\nb\\27[1mc\\0d\\xff' end"), "title=[a b [1mc\xef\xbf\xbd" "d\xef\xbf\xbd]"},
+        {POLICY("title = function() return 'a\\nb\\27[1mc\\0d\\xff' end"), "title=[a b [1mc\xef\xbf\xbd"
+                                                                           "d\xef\xbf\xbd]"},
         {POLICY("body = function() return 'a\\0b\\xff\\xed\\xa0\\x80' end"),
-         "body=[a\xef\xbf\xbd" "b\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd]"},
+         "body=[a\xef\xbf\xbd"
+         "b\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd]"},
         {POLICY("body = function(a, c, super) return '{{.ID}} ' .. #super() end"), "body=[{{.ID}} "},
         {POLICY("retrigger = function() return false, 'a human is needed' end"),
          "retrigger: never policy.retrigger [a human is needed]"},
         {POLICY("retrigger = function() return false end"), "retrigger: never policy.retrigger [] by"},
         {POLICY("retrigger = function(a, c, super) return super() end"), "retrigger: now by=10-payments\n"},
         {POLICY("retrigger = function() end"), "retrigger: now by=10-payments\n"},
-        {POLICY("retrigger = function(a, ctx) return ctx.now + 60 end"), "retrigger: at 1795000060 policy.retrigger"},
+        {POLICY("retrigger = function(a, ctx) return ctx.now + 60 end"),
+         "retrigger: at 1795000060 policy.retrigger"},
         {POLICY("retrigger = function(a, ctx) return ctx.now end"), "retrigger: now"},
         {POLICY("retrigger = function(a, ctx) return 5 end"), "retrigger: now"},
         {POLICY("retrigger = function(a, ctx) return math.mininteger end"), "retrigger: now"},
         {POLICY("retrigger = function(a, ctx) return ctx.now + 30 * 86400 end"), "retrigger: at 1797592000"},
-        {POLICY("retrigger = function(a, ctx) local l = ctx.last return false, l.task .. l.phase .. l.attempts .. "
-                "tostring(l.gone) .. l.completed_at .. l.created_at end"), "[tSucceeded3false1e-061e-06]"},
-        {POLICY("filter = function(a, ctx) local l = ctx.last return false, l.task .. l.phase .. l.attempts .. "
-                "tostring(l.gone) .. l.completed_at end"), "[0false0.0]"},
-        {POLICY("filter = function(a, ctx) return false, ctx.policy.name .. ' ' .. ctx.spawner.namespace .. '/' .. "
+        {POLICY("retrigger = function(a, ctx) local l = ctx.last return false, l.task .. l.phase .. "
+                "l.attempts .. "
+                "tostring(l.gone) .. l.completed_at .. l.created_at end"),
+         "[tSucceeded3false1e-061e-06]"},
+        {POLICY(
+             "filter = function(a, ctx) local l = ctx.last return false, l.task .. l.phase .. l.attempts .. "
+             "tostring(l.gone) .. l.completed_at end"),
+         "[0false0.0]"},
+        {POLICY("filter = function(a, ctx) return false, ctx.policy.name .. ' ' .. ctx.spawner.namespace .. "
+                "'/' .. "
                 "ctx.spawner.name .. ' ' .. ctx.now .. ' ' .. ctx.poll_interval end"),
          "[10-payments monitoring/oom-remediator 1795000000.0 120.0]"},
-        {"return { api = 1, match = 'team=payments', filter = function(a, c, super) return not super(), 'plain' end }",
+        {"return { api = 1, match = 'team=payments', filter = function(a, c, super) return not super(), "
+         "'plain' end }",
          "judge: drop policy.filter [plain]"},
-        {"local mid = policy.extend(policy.base, { reasons = { a = 'A' }, filter = function() return false, 'a' end, "
+        {"local mid = policy.extend(policy.base, { reasons = { a = 'A' }, filter = function() return false, "
+         "'a' end, "
          "priority = function() return 10 end })\n"
-         "return policy.extend(mid, { api = 1, match = 'team=payments', filter = function(a, c, s) return s() end })",
+         "return policy.extend(mid, { api = 1, match = 'team=payments', filter = function(a, c, s) return "
+         "s() end })",
          "judge: drop policy.a [A]"},
         {"local mid = policy.extend(policy.base, { priority = function() return 10 end, match = 'team=x' })\n"
-         "return policy.extend(mid, { api = 1, match = 'team=payments', priority = function(a, c, s) return s() + 1 end})",
+         "return policy.extend(mid, { api = 1, match = 'team=payments', priority = function(a, c, s) return "
+         "s() + 1 end})",
          "priority=11"},
         {"local p = { priority = function(a, c, super) return super() - 1 end }\n"
-         "return policy.extend(p, { api = 1, match = 'team=payments', priority = function(a, c, s) return s() - 1 end})",
+         "return policy.extend(p, { api = 1, match = 'team=payments', priority = function(a, c, s) return "
+         "s() - 1 end})",
          "priority=998"},
         {"local p = policy.extend(policy.base, { api = 1, match = 'team=payments' })\n"
-         "p.priority = function(a, c, super) return super() - 1 end return p", "priority=999"},
+         "p.priority = function(a, c, super) return super() - 1 end return p",
+         "priority=999"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         one_policy(table[i].source, plain, table[i].want);
@@ -291,9 +316,12 @@ static void alerts_are_readable(void **state)
         {"table.concat(alert.receivers, '+')", "[oncall+web]"},
         {"#alert.silenced_by + #alert.inhibited_by", "[0]"},
         {"(function() local t = {} for k, v in pairs(alert.labels) do t[#t + 1] = k .. '=' .. v end "
-         "return table.concat(t, ' ') end)()", "[alertname=HighErrorRate severity=critical team=payments]"},
-        {"(function() local t = {} for i, v in ipairs(alert.receivers) do t[i] = v end return #t end)()", "[2]"},
-        {"(function() local t = {} for i, v in pairs(alert.receivers) do t[i] = v end return #t end)()", "[2]"},
+         "return table.concat(t, ' ') end)()",
+         "[alertname=HighErrorRate severity=critical team=payments]"},
+        {"(function() local t = {} for i, v in ipairs(alert.receivers) do t[i] = v end return #t end)()",
+         "[2]"},
+        {"(function() local t = {} for i, v in pairs(alert.receivers) do t[i] = v end return #t end)()",
+         "[2]"},
         {"alert:matches('team=\"payments\",severity=~\"crit.*\"')", "[true]"},
         {"alert:matches('team!=\"payments\"')", "[false]"},
         {"alert:matches('nothing=\"\"')", "[true]"},
@@ -320,7 +348,8 @@ static void alerts_are_readable(void **state)
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char *source = xasprintf("return { api = 1, match = 'team=payments', filter = function(alert, ctx) "
-                                 "local value = %s return false, tostring(value) end }", table[i].expression);
+                                 "local value = %s return false, tostring(value) end }",
+                                 table[i].expression);
         one_policy(source, plain, table[i].want);
         free(source);
     }
@@ -357,7 +386,8 @@ static void config_is_readable(void **state)
     } table[] = {
         {"ctx.config.teams[2] .. #ctx.config.teams .. ctx.config.max + 1 .. ctx.config.share", "[db280.5]"},
         {"tostring(ctx.config.on) .. tostring(ctx.config.nothing)", "[truenil]"},
-        {"(function() local t = {} for k in pairs(ctx.config) do t[#t + 1] = k end return table.concat(t, ' ') end)()",
+        {"(function() local t = {} for k in pairs(ctx.config) do t[#t + 1] = k end return table.concat(t, ' "
+         "') end)()",
          "[max on share teams]"},
         {"table.concat(ctx.config.teams, '+')", "[web+db]"},
         {"(function() ctx.config.max = 8 end)()", "ctx.config is read-only"},
@@ -368,7 +398,8 @@ static void config_is_readable(void **state)
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char *source = xasprintf("return { api = 1, match = 'team=payments', filter = function(alert, ctx) "
-                                 "return false, %s end }", table[i].expression);
+                                 "return false, %s end }",
+                                 table[i].expression);
         struct rig_setup s = {.config = &config, .policies = {{"a.lua", source, 0}}};
         char *got = run_policy(&s, plain, NULL, false);
         expect(got, table[i].want);
@@ -384,7 +415,9 @@ static void bad_returns_are_errors(void **state)
     static const struct {
         const char *hook, *value, *want;
     } table[] = {
-        {"filter", "0", "judge: error policy.bad_return [a.lua:2: filter: returned the number 0; true or false is expected]"},
+        {"filter", "0",
+         "judge: error policy.bad_return [a.lua:2: filter: returned the number 0; true or false is "
+         "expected]"},
         {"filter", "''", "policy.bad_return"},
         {"filter", "'false'", "policy.bad_return"},
         {"filter", "{}", "returned a table;"},
@@ -412,8 +445,10 @@ static void bad_returns_are_errors(void **state)
         {"title", "5", "compose: ok title=[HighErrorRate] body=[summary: errors are up"},
         {"title", "{}", "fallback=a.lua:2: title: returned a table; a string is expected"},
         {"body", "5", "fallback=a.lua:2: body: returned the number 5"},
-        {"body", "setmetatable({}, {__index = error, __len = error, __tostring = error})", "body: returned a table"},
-        {"retrigger", "'now'", "retrigger: error policy.bad_return [a.lua:2: retrigger: returned a string of 3 bytes"},
+        {"body", "setmetatable({}, {__index = error, __len = error, __tostring = error})",
+         "body: returned a table"},
+        {"retrigger", "'now'",
+         "retrigger: error policy.bad_return [a.lua:2: retrigger: returned a string of 3 bytes"},
         {"retrigger", "1.5", "retrigger: error policy.bad_return"},
         {"retrigger", "0/0", "retrigger: error policy.bad_return"},
         {"retrigger", "2^63", "retrigger: error policy.bad_return"},
@@ -423,8 +458,9 @@ static void bad_returns_are_errors(void **state)
         {"retrigger", "{}", "retrigger: error policy.bad_return"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        char *source = xasprintf("return { api = 1, match = 'team=payments',\n%s = function(alert, ctx) return %s end }",
-                                 table[i].hook, table[i].value);
+        char *source =
+            xasprintf("return { api = 1, match = 'team=payments',\n%s = function(alert, ctx) return %s end }",
+                      table[i].hook, table[i].value);
         struct rig_setup s = {.policies = {{"a.lua", source, 0}}};
         char *got = run_policy(&s, plain, &finished, true);
         expect(got, table[i].want);
@@ -439,15 +475,16 @@ static void errors_say_where(void **state)
     static const struct {
         const char *statement, *want;
     } table[] = {
-        {"return 'x' .. alert.annotations.runbook",
-         "policy.error [a.lua:2: filter: attempt to concatenate a nil value (field 'runbook')] by=a at=a.lua:2"},
+        {"return 'x' .. alert.annotations.runbook", "policy.error [a.lua:2: filter: attempt to concatenate a "
+                                                    "nil value (field 'runbook')] by=a at=a.lua:2"},
         {"error('no\\nway\\27[2J')", "[a.lua:2: filter: no way [2J]"},
         {"error('x', 0)", "[a.lua:2: filter: x]"},
         {"error()", "[a.lua:2: filter: error object is no string but a nil value]"},
         {"error({})", "error object is no string but a table value"},
         {"error(false)", "no string but a boolean value"},
         {"error(print)", "no string but a function value"},
-        {"error(setmetatable({}, {__tostring = function() error('again') end, __name = 1}))", "but a table value"},
+        {"error(setmetatable({}, {__tostring = function() error('again') end, __name = 1}))",
+         "but a table value"},
         {"error(('x'):rep(1000000))", "[a.lua:2: filter: xxxxxxx"},
         {"error('\\0\\xff\\r')", "[a.lua:2: filter: \xef\xbf\xbd\xef\xbf\xbd ]"},
         {"local x = alert.severity", "alert has no field 'severity'; did you mean alert.labels.severity?"},
@@ -455,7 +492,8 @@ static void errors_say_where(void **state)
         {"alert.x = 1", "[a.lua:2: filter: alert is read-only; return a value instead]"},
         {"alert.labels.x = 1", "alert.labels is read-only; return a value instead"},
         {"local x = #alert.labels", "alert.labels has names, no numbers"},
-        {"local x = ('x'):rep(9000):match('y')", "[a.lua:2: filter: string.match: patterns work on at most 8192 bytes"},
+        {"local x = ('x'):rep(9000):match('y')",
+         "[a.lua:2: filter: string.match: patterns work on at most 8192 bytes"},
         {"return super(alert)", "super() takes no arguments"},
         {"return alert:matches('x')", "alert:matches: =, !=, =~ or !~ is expected at character 2"},
         {"return alert.labels.x.y", "attempt to index a nil value (field 'x')"},
@@ -464,8 +502,9 @@ static void errors_say_where(void **state)
         {"undefined()", "attempt to call a nil value (global 'undefined')"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        char *source = xasprintf("return { api = 1, match = 'team=payments', filter = function(alert, ctx, super)\n%s end }",
-                                 table[i].statement);
+        char *source = xasprintf(
+            "return { api = 1, match = 'team=payments', filter = function(alert, ctx, super)\n%s end }",
+            table[i].statement);
         struct rig_setup s = {.policies = {{"a.lua", source, 0}}};
         char *got = run_policy(&s, plain, NULL, false);
         expect(got, "judge: error policy.error");
@@ -483,7 +522,8 @@ static void load_problems(void **state)
         const char *source, *want;
     } table[] = {
         {"return {", "load: a.lua:1: unexpected symbol near <eof>"},
-        {"return", "load: a.lua: must return one table, such as policy.extend(policy.base, { api = 1 }), got nil"},
+        {"return",
+         "load: a.lua: must return one table, such as policy.extend(policy.base, { api = 1 }), got nil"},
         {"return 5", "got number"},
         {"return {}", "load: a.lua: api is missing; add api = 1"},
         {"return { api = 2 }", "api = 2 is not known here"},
@@ -492,7 +532,8 @@ static void load_problems(void **state)
         {"return { api = 1, on_resolve = print }", "unknown field 'on_resolve'\n"},
         {"return { api = 1, 5 }", "unknown field '[1]'"},
         {"return { api = 1, filter = true }", "filter must be a function, got boolean"},
-        {"return { api = 1, filter = setmetatable({}, {__call = print}) }", "filter must be a function, got table"},
+        {"return { api = 1, filter = setmetatable({}, {__call = print}) }",
+         "filter must be a function, got table"},
         {"return { api = 1, name = 5 }", "name must be a string, got number"},
         {"return { api = 1, name = 'default' }", "the name 'default' belongs to the bundled policy"},
         {"return { api = 1, name = 'a b' }", "the name 'a b' must be letters"},
@@ -507,11 +548,14 @@ static void load_problems(void **state)
         {"return { api = 1, reasons = { ['A b'] = 'x' } }", "the code 'A b' must be lower-case"},
         {"return { api = 1, reasons = { x = 5 } }", "the text of 'x' must be a string, got number"},
         {"return { api = 1, reasons = { 'x' } }", "the code '1' must be"},
-        {"local p = policy.extend(policy.base) return p", "load: a.lua:1: policy.extend: the second argument"},
+        {"local p = policy.extend(policy.base) return p",
+         "load: a.lua:1: policy.extend: the second argument"},
         {"return policy.extend(nil, {})", "load: a.lua: policy.extend: the first argument"},
         {"local p = policy.base for i = 1, 5 do p = policy.extend(p, {}) end return p", "at most 4 layers"},
-        {"return policy.extend(policy.base, { filter = 5, api = 1 })", "filter must be a function, got number"},
-        {"local t = {} for i = 1, 65 do t['a' .. i] = 'x' end return { api = 1, reasons = t }", "at most 64 codes"},
+        {"return policy.extend(policy.base, { filter = 5, api = 1 })",
+         "filter must be a function, got number"},
+        {"local t = {} for i = 1, 65 do t['a' .. i] = 'x' end return { api = 1, reasons = t }",
+         "at most 64 codes"},
         {"while true do end", "load: a.lua:1: used more than 2000000 instructions"},
         {"local t = {} while true do t = {t, {}, {}, {}} end", "load: a.lua: used more than 16384 KiB"},
         {"\x1bLua", "load: a.lua: attempt to load a binary chunk"},
@@ -545,28 +589,37 @@ static void choice_of_policy(void **state)
         struct rig_setup setup;
         const char *want;
     } table[] = {
-        {{.policies = {{"a.lua", KEEPS("one", "team=web"), 0}, {"b.lua", KEEPS("two", "team=payments"), 0}}}, "by=two"},
-        {{.policies = {{"a.lua", KEEPS("one", "team=payments"), 0}, {"b.lua", KEEPS("two", "team=payments"), 0}}}, "by=one"},
+        {{.policies = {{"a.lua", KEEPS("one", "team=web"), 0}, {"b.lua", KEEPS("two", "team=payments"), 0}}},
+         "by=two"},
+        {{.policies = {{"a.lua", KEEPS("one", "team=payments"), 0},
+                       {"b.lua", KEEPS("two", "team=payments"), 0}}},
+         "by=one"},
         {{.policies = {{"a.lua", KEEPS("one", "team=web"), 0}}}, "by=default"},
-        {{.policies = {{"a.lua", "return { api = 1 }", 0}}}, "policy: a a.lua \njudge: keep priority=1000 by=default"},
+        {{.policies = {{"a.lua", "return { api = 1 }", 0}}},
+         "policy: a a.lua \njudge: keep priority=1000 by=default"},
         {{.named = "a", .policies = {{"a.lua", "return { api = 1 }", 0}}}, "by=a\n"},
-        {{.named = "two", .policies = {{"a.lua", KEEPS("one", "team=payments"), 0}, {"b.lua", KEEPS("two", "team=web"), 0}}},
+        {{.named = "two",
+          .policies = {{"a.lua", KEEPS("one", "team=payments"), 0}, {"b.lua", KEEPS("two", "team=web"), 0}}},
          "by=two"},
         {{.named = "default", .policies = {{"a.lua", KEEPS("one", "team=payments"), 0}}}, "by=default"},
         {{.named = "three", .policies = {{"a.lua", KEEPS("one", "team=payments"), 0}}},
          "named: missing\njudge: error policy.missing [no policy is named 'three']"},
         {{.named = "a", .policies = {{"a.lua", "return {", 0}}},
          "judge: error policy.missing [the policy 'a' cannot be used: a.lua:1: "},
-        {{.named = "b", .policies = {{"a.lua", "return {", 0}, {"b.lua", KEEPS("b", "team=web"), 0}}}, "by=b"},
-        {{.policies = {{"a.lua", KEEPS("one", "team=payments"), 0}, {"b.lua", "return {", 0}}}, "judge: keep priority=1000 by=one"},
+        {{.named = "b", .policies = {{"a.lua", "return {", 0}, {"b.lua", KEEPS("b", "team=web"), 0}}},
+         "by=b"},
+        {{.policies = {{"a.lua", KEEPS("one", "team=payments"), 0}, {"b.lua", "return {", 0}}},
+         "judge: keep priority=1000 by=one"},
         {{.policies = {{"a.lua", "return {", 0}, {"b.lua", KEEPS("one", "team=payments"), 0}}},
          "judge: error policy.load [a.lua:1: unexpected symbol near <eof>]\n"},
         {{.policies = {{"a.lua", KEEPS("one", "team=web"), 0}, {"b.lua", KEEPS("one", "team=payments"), 0}}},
          "load: b.lua: the name 'one' is taken by a.lua"},
         {{.quarantined = {1}, .policies = {{"a.lua", KEEPS("one", "team=payments"), 0}}},
          "judge: error policy.quarantined ['one' has killed too many workers in this cycle] by=one"},
-        {{.quarantined = {1}, .policies = {{"a.lua", KEEPS("one", "team=web"), 0}}}, "judge: keep priority=1000 by=default"},
-        {{.quarantined = {1}, .policies = {{"a.lua", KEEPS("one", "team=payments"), 0}}}, "retrigger: error policy.quarantined"},
+        {{.quarantined = {1}, .policies = {{"a.lua", KEEPS("one", "team=web"), 0}}},
+         "judge: keep priority=1000 by=default"},
+        {{.quarantined = {1}, .policies = {{"a.lua", KEEPS("one", "team=payments"), 0}}},
+         "retrigger: error policy.quarantined"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char *got = run_policy(&table[i].setup, plain, &finished, false);
@@ -574,9 +627,13 @@ static void choice_of_policy(void **state)
         free(got);
     }
     struct rig_setup s = {.policies = {{"a.lua", "", 0}}}; /* length 0: loading it has killed a worker */
-    expect_run(&s, plain, NULL, "judge: error policy.load [a.lua: is empty, or loading it has killed a worker]");
-    struct rig_setup q = {.quarantined = {1}, .policies = {{"a.lua",
-        "return { api = 1, match = 'team=payments', title = function() return 'mine' end }", 0}}};
+    expect_run(&s, plain, NULL,
+               "judge: error policy.load [a.lua: is empty, or loading it has killed a worker]");
+    struct rig_setup q = {
+        .quarantined = {1},
+        .policies = {{"a.lua",
+                      "return { api = 1, match = 'team=payments', title = function() return 'mine' end }",
+                      0}}};
     expect_run(&q, plain, NULL, "compose: ok title=[HighErrorRate]");
 }
 
@@ -587,15 +644,18 @@ static void policies_cannot_poison_each_other(void **state)
     static const char poison[] =
         "local seen = {}\n"
         "local function ruin(t) if type(t) ~= 'table' or seen[t] then return end seen[t] = true\n"
-        "  for k, v in next, t do ruin(v) end for k in next, t do t[k] = function() return 'ruined' end end end\n"
+        "  for k, v in next, t do ruin(v) end for k in next, t do t[k] = function() return 'ruined' end end "
+        "end\n"
         "local base, extend = policy.base, policy.extend\n"
-        "local mine = extend(base, { api = 1, match = 'team=web', filter = function(a, c, super) return super() end,\n"
+        "local mine = extend(base, { api = 1, match = 'team=web', filter = function(a, c, super) return "
+        "super() end,\n"
         "   body = function(a, c, super) return super() end})\n"
         "local n, t, p = next, type, pcall\n"
         "p(ruin, _ENV)\n"
         "return mine";
-    static const char second[] = POLICY("filter = function(a, c, super) return super() end, "
-                                        "title = function(a) return ('%s/%s'):format(a.name, text.trim(' x ')) end");
+    static const char second[] =
+        POLICY("filter = function(a, c, super) return super() end, "
+               "title = function(a) return ('%s/%s'):format(a.name, text.trim(' x ')) end");
     struct rig_setup both = {.policies = {{"a.lua", poison, 0}, {"b.lua", second, 0}}};
     struct rig_setup alone = {.policies = {{"b.lua", second, 0}}};
     char *x = run_policy(&both, plain, &finished, true), *y = run_policy(&alone, plain, &finished, true);
@@ -615,13 +675,17 @@ static void kept_alerts_are_gone(void **state)
 {
     (void)state;
     static const char *const sources[] = {
-        "local kept return { api = 1, match = 'team=payments', filter = function(alert) if kept then local x = kept.name end "
+        "local kept return { api = 1, match = 'team=payments', filter = function(alert) if kept then local x "
+        "= kept.name end "
         "kept = alert return true end }",
-        "local kept return { api = 1, match = 'team=payments', filter = function(alert) if kept then local x = kept.team end "
+        "local kept return { api = 1, match = 'team=payments', filter = function(alert) if kept then local x "
+        "= kept.team end "
         "kept = alert.labels return true end }",
-        "local kept return { api = 1, match = 'team=payments', filter = function(alert) if kept then local x = kept() end "
+        "local kept return { api = 1, match = 'team=payments', filter = function(alert) if kept then local x "
+        "= kept() end "
         "kept = pairs(alert.labels) return true end }",
-        "local kept return { api = 1, match = 'team=payments', filter = function(alert, c, super) if kept then kept() end "
+        "local kept return { api = 1, match = 'team=payments', filter = function(alert, c, super) if kept "
+        "then kept() end "
         "kept = function() return alert:matches('x=y') end return true end }",
     };
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
@@ -633,7 +697,9 @@ static void kept_alerts_are_gone(void **state)
         rig_ready(&r, &s, &text);
         rig_judge(&r, two, 2, &text);
         rig_stop(&r);
-        expect(text.data, "judge: keep priority=1000 by=a\njudge: error policy.error [a.lua:1: filter: this alert is gone");
+        expect(
+            text.data,
+            "judge: keep priority=1000 by=a\njudge: error policy.error [a.lua:1: filter: this alert is gone");
         buf_free(&text);
     }
 }
@@ -648,28 +714,46 @@ static void templates_render(void **state)
         {{0}, "prompt=[HighErrorRate] branch=[]\n"},
         {{.prompt = "look"}, "prompt=[look] branch=[]"},
         {{.prompt = "{{.ID}} {{.Number}} {{.Kind}} {{.Labels}}|{{.Comments}}|{{.URL}}"},
-         "prompt=[HighErrorRate-a1b2c3d4e5f60718 1145357516 Alert alertname, severity, team||http://p/g?x=1]"},
-        {{.prompt = "{{.Fingerprint}} {{.StartsAt}} {{.Severity}} {{.Alert.labels.team}} {{.Alert.endsAt}} {{.Alert.state}}"},
-         "prompt=[a1b2c3d4e5f60718 2026-11-18T10:00:00.123456Z critical payments 2026-11-18T10:05:00.000Z active]"},
-        {{.branch = "fix/{{.ID}}", .labels = {{"owner", "{{.Severity}}"}, {"x", "y"}}, .annotations = {{"a", "{{.Title}}"}}},
+         "prompt=[HighErrorRate-a1b2c3d4e5f60718 1145357516 Alert alertname, severity, "
+         "team||http://p/g?x=1]"},
+        {{.prompt = "{{.Fingerprint}} {{.StartsAt}} {{.Severity}} {{.Alert.labels.team}} {{.Alert.endsAt}} "
+                    "{{.Alert.state}}"},
+         "prompt=[a1b2c3d4e5f60718 2026-11-18T10:00:00.123456Z critical payments 2026-11-18T10:05:00.000Z "
+         "active]"},
+        {{.branch = "fix/{{.ID}}",
+          .labels = {{"owner", "{{.Severity}}"}, {"x", "y"}},
+          .annotations = {{"a", "{{.Title}}"}}},
          "branch=[fix/HighErrorRate-a1b2c3d4e5f60718] label=[critical] label=[y] annotation=[HighErrorRate]"},
         {{.prompt = "{{.Missing}}"},
-         "compose: error error.template [failed to render prompt template: failed to execute template: template: prompt:1:2: "
+         "compose: error error.template [failed to render prompt template: failed to execute template: "
+         "template: prompt:1:2: "
          "executing \"prompt\" at <.Missing>: map has no entry for key \"Missing\"]"},
-        {{.prompt = "{{"}, "template: prompt: failed to render prompt template: failed to parse template: template: prompt:1: "},
-        {{.prompt = "{{"}, "compose: error error.template [failed to render prompt template: failed to parse template: "},
+        {{.prompt = "{{"},
+         "template: prompt: failed to render prompt template: failed to parse template: template: "
+         "prompt:1: "},
+        {{.prompt = "{{"},
+         "compose: error error.template [failed to render prompt template: failed to parse template: "},
         {{.branch = "{{printf \"%0100000d\" 1}}"}, "failed to render branch template: "},
         {{.branch = "{{slice .URL 0 1}}{{\"\\xff\\x00\"}}"}, "branch=[h\xef\xbf\xbd\xef\xbf\xbd]"},
-        {{.labels = {{"owner", "{{.No}}"}}}, "[failed to render label owner template: failed to execute template: template: "
-                                            "label[owner]:1:2: "},
+        {{.labels = {{"owner", "{{.No}}"}}},
+         "[failed to render label owner template: failed to execute template: template: "
+         "label[owner]:1:2: "},
         {{.name = "n-{{.ID}}"}, "name=n-HighErrorRate-a1b2c3d4e5f60718"},
         {{.name = "{{.Title}}-x"}, "name=HighErrorRate-x"},
-        {{.name = "{{.Context.x}}"}, "name error=failed to render name template: failed to parse template: a name cannot refer "
-                                     "to Context"},
-        {{.name = "{{.Nope}}"}, "judge: keep priority=1000 name error=failed to render name template: failed to execute template: "},
-        {{.name = "{{.ID}}", .policies = {{"a.lua", "return { api = 1, match = 'team=payments', key = function() return 'a/b' end }", 0}}},
+        {{.name = "{{.Context.x}}"},
+         "name error=failed to render name template: failed to parse template: a name cannot refer "
+         "to Context"},
+        {{.name = "{{.Nope}}"},
+         "judge: keep priority=1000 name error=failed to render name template: failed to execute template: "},
+        {{.name = "{{.ID}}",
+          .policies = {{"a.lua",
+                        "return { api = 1, match = 'team=payments', key = function() return 'a/b' end }",
+                        0}}},
          "key=a/b name=a-b-"},
-        {{.name = "{{.Title}}", .policies = {{"a.lua", "return { api = 1, match = 'team=payments', title = function() return 'mine' end }", 0}}},
+        {{.name = "{{.Title}}",
+          .policies = {{"a.lua",
+                        "return { api = 1, match = 'team=payments', title = function() return 'mine' end }",
+                        0}}},
          "name=mine"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -685,7 +769,8 @@ static void ceilings_are_per_question(void **state)
     (void)state;
     static const char source[] =
         "local n = 0 return { api = 1, match = 'alertname!=\"\"', filter = function() n = n + 1\n"
-        "if n == 1 then while true do end elseif n == 2 then local t = {} while true do t = {t, {}, {}, {}} end "
+        "if n == 1 then while true do end elseif n == 2 then local t = {} while true do t = {t, {}, {}, {}} "
+        "end "
         "else return false, 'n ' .. n end end }";
     const char *const three[] = {plain, plain, plain};
     struct rig_setup s = {.policies = {{"a.lua", source, 0}}};
@@ -696,14 +781,19 @@ static void ceilings_are_per_question(void **state)
     rig_judge(&r, three, 3, &text);
     rig_judge(&r, three, 1, &text);
     /* memory throws the VM away: what the policy remembered is gone, and the first question comes again */
-    expect(text.data, "judge: error policy.timeout [a.lua:2: filter: used more than 2000000 instructions] by=a at=a.lua:2\n"
-                      "judge: error policy.memory [a.lua:1: filter: used more than 16384 KiB of memory] by=a at=a.lua:1\n"
-                      "judge: error policy.timeout");
+    expect(
+        text.data,
+        "judge: error policy.timeout [a.lua:2: filter: used more than 2000000 instructions] by=a at=a.lua:2\n"
+        "judge: error policy.memory [a.lua:1: filter: used more than 16384 KiB of memory] by=a at=a.lua:1\n"
+        "judge: error policy.timeout");
     buf_free(&text);
     rig_stop(&r);
 
-    struct rig_setup total = {.cycle_instructions = 3000000, .policies = {{"a.lua",
-        "return { api = 1, match = 'team=payments', filter = function() for i = 1, 400000 do end return true end }", 0}}};
+    struct rig_setup total = {.cycle_instructions = 3000000,
+                              .policies = {{"a.lua",
+                                            "return { api = 1, match = 'team=payments', filter = function() "
+                                            "for i = 1, 400000 do end return true end }",
+                                            0}}};
     struct rig q = {0};
     const char *many[12];
     for (size_t i = 0; i < 12; i++)
@@ -712,7 +802,8 @@ static void ceilings_are_per_question(void **state)
     rig_ready(&q, &total, &text);
     rig_judge(&q, many, 12, &text);
     expect(text.data, "judge: keep");
-    expect(text.data, "judge: error policy.timeout [a.lua:1: filter: all hooks together used more than 3000000 instructions]");
+    expect(text.data, "judge: error policy.timeout [a.lua:1: filter: all hooks together used more than "
+                      "3000000 instructions]");
     buf_free(&text);
     rig_stop(&q);
 }
@@ -721,8 +812,8 @@ static void ceilings_are_per_question(void **state)
 static void the_black_box_tells(void **state)
 {
     (void)state;
-    static const char source[] =
-        "return { api = 1, match = 'alertname!=\"\"', key = function() return ('a'):rep(2000):find(('.-'):rep(9) .. 'b') end }";
+    static const char source[] = "return { api = 1, match = 'alertname!=\"\"', key = function() return "
+                                 "('a'):rep(2000):find(('.-'):rep(9) .. 'b') end }";
     struct rig_setup s = {.policies = {{"a.lua", KEEPS("one", "team=web"), 0}, {"b.lua", source, 0}}};
     struct rig r = {.patience_ms = 1500};
     struct buf text = {0};
@@ -749,11 +840,11 @@ static void nonsense_ends_the_worker(void **state)
         {"\0\0\0\0", 4},
         {"\xff\xff\xff\xff", 4},
         {"GET / HTTP/1.1\r\n\r\n", 18},
-        {"\x01\0\0\0J", 5},                /* before SETUP */
-        {"\x01\0\0\0H", 5},                /* not for a worker */
-        {"\x05\0\0\0S\0\0\0\0", 9},        /* SETUP that ends early */
+        {"\x01\0\0\0J", 5},         /* before SETUP */
+        {"\x01\0\0\0H", 5},         /* not for a worker */
+        {"\x05\0\0\0S\0\0\0\0", 9}, /* SETUP that ends early */
         {"\x09\0\0\0J\xff\xff\xff\xffxxxx", 13},
-        {"\x00\x00\x00\x01J", 5},          /* half a frame, then the end */
+        {"\x00\x00\x00\x01J", 5}, /* half a frame, then the end */
         {"\x05", 1},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -821,8 +912,8 @@ static void the_wall_stands(void **state)
     (void)state;
     struct buf out = {0};
     assert_int_equal(run_command(WORKER_PATH " --self-test", &out), 0);
-    static const char *const names[] = {"openat", "socket", "clone", "execve", "kill", "ptrace", "mmap PROT_EXEC",
-                                        "read from descriptor 3"};
+    static const char *const names[] = {"openat", "socket", "clone",          "execve",
+                                        "kill",   "ptrace", "mmap PROT_EXEC", "read from descriptor 3"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *line = xasprintf("%s: refused (Operation not permitted)\n", names[i]);
         expect(out.data, line);
@@ -831,7 +922,8 @@ static void the_wall_stands(void **state)
     assert_null(strstr(out.data, "ALLOWED"));
     buf_free(&out);
     assert_int_equal(run_command("ldd " WORKER_PATH, &out), 0);
-    static const char *const banned[] = {"curl", "libssl", "libcrypto", "libuv", "sqlite", "cjson", "libyaml"};
+    static const char *const banned[] = {"curl",   "libssl", "libcrypto", "libuv",
+                                         "sqlite", "cjson",  "libyaml"};
     for (size_t i = 0; i < sizeof banned / sizeof *banned; i++)
         assert_null(strcasestr(out.data, banned[i]));
     expect(out.data, "liblua5.4");

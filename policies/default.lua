@@ -1,7 +1,7 @@
 -- The policy that judges every alert which no other policy claims, and what every other policy extends.
 --
--- By the time it is asked, the spawner's own selectors (alertNames, labels, severities, excludeLabels, and the alert's
--- state, silences and inhibitions) have already chosen the alert. What it decides:
+-- By the time it is asked, the spawner's own selectors (alertNames, labels, severities, excludeLabels, and the
+-- alert's state, silences and inhibitions) have already chosen the alert. What it decides:
 --
 --   one Task per alert         an alert is known by its fingerprint: the same labels are the same alert
 --   every alert deserves one   filter keeps them all

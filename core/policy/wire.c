@@ -154,7 +154,8 @@ bool wire_at_end(const struct wire_reader *r)
     return !r->bad && r->p == r->end;
 }
 
-int wire_frame(const char *bytes, size_t len, enum wire_type *type_r, struct wire_reader *fields_r, size_t *used_r)
+int wire_frame(const char *bytes, size_t len, enum wire_type *type_r, struct wire_reader *fields_r,
+               size_t *used_r)
 {
     if (len < 4)
         return 0;
@@ -175,7 +176,7 @@ int wire_frame(const char *bytes, size_t len, enum wire_type *type_r, struct wir
 
 const char *black_box_hook_name(uint32_t hook)
 {
-    static const char *const names[HOOK_COUNT] = {"none", "load", "filter", "key", "priority", "name",
-                                                  "retrigger", "title", "body", "template"};
+    static const char *const names[HOOK_COUNT] = {"none", "load",      "filter", "key",  "priority",
+                                                  "name", "retrigger", "title",  "body", "template"};
     return hook < HOOK_COUNT ? names[hook] : "?";
 }

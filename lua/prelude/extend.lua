@@ -1,7 +1,8 @@
 -- policy.extend, and the check of what a policy file returned.
 --
--- A hook is written as function(alert, ctx, super) -> value, reason, detail. extend() turns it into one that takes
--- (alert, ctx) only: `super` is bound to what lies below, and nil means "no opinion", so what lies below answers.
+-- A hook is written as function(alert, ctx, super) -> value, reason, detail. extend() turns it into one that
+-- takes (alert, ctx) only: `super` is bound to what lies below, and nil means "no opinion", so what lies below
+-- answers.
 
 local base, suggest = ...
 
@@ -172,10 +173,12 @@ local function problem(t, name)
     if api == nil then
         return "api is missing; add api = 1"
     elseif api ~= 1 then
-        return "api = " .. text.truncate(tostring(api), 40) .. " is not known here; this version knows api = 1"
+        return "api = " .. text.truncate(tostring(api), 40) ..
+            " is not known here; this version knows api = 1"
     end
     if not legal_name(name) then
-        return "the name '" .. text.truncate(name, 80, "...") .. "' must be letters, digits, '.', '_' and '-', at most 63"
+        return "the name '" .. text.truncate(name, 80, "...") ..
+            "' must be letters, digits, '.', '_' and '-', at most 63"
     elseif name == "default" then
         return "the name 'default' belongs to the bundled policy; choose another"
     end

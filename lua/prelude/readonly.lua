@@ -1,4 +1,5 @@
--- Tables that a policy may read but not change. pairs() walks them in a fixed order: names by bytes, then numbers.
+-- Tables that a policy may read but not change. pairs() walks them in a fixed order: names by bytes, then
+-- numbers.
 
 local function before(a, b)
     if type(a) == type(b) then

@@ -20,7 +20,8 @@ function render.parse(i, name, text)
     end
     parsed[i] = template
     local all = refers_to_all(text)
-    return nil, template:references("Context"), all or template:references("Title"), all or template:references("Body")
+    return nil, template:references("Context"), all or template:references("Title"),
+        all or template:references("Body")
 end
 
 -- Takes the variables of the next renderings.

@@ -1,8 +1,8 @@
-/* Frames into the worker's message handling, in this process and without its walls: whatever the engine sends, nothing
- * may be read or written out of bounds, leaked, or raised outside a protected call.
+/* Frames into the worker's message handling, in this process and without its walls: whatever the engine
+ * sends, nothing may be read or written out of bounds, leaked, or raised outside a protected call.
  *
- * The input is a stream of frames. Its first byte says whether a good SETUP (bit 0: with a policy that reads everything
- * of an alert) comes before them (bit 1: not even that). */
+ * The input is a stream of frames. Its first byte says whether a good SETUP (bit 0: with a policy that reads
+ * everything of an alert) comes before them (bit 1: not even that). */
 #include "lua/session.h"
 
 #include "base/buf.h"
@@ -21,7 +21,8 @@ static const char reader[] =
     "  for _, view in ipairs { alert.receivers, alert.silenced_by, alert.inhibited_by } do\n"
     "    for i = 1, #view do n = n + #view[i] end\n"
     "  end\n"
-    "  return n + #(alert.name or '') + #alert.url + #(alert.state or '') + (alert.starts_at or 0) + (alert.ends_at or 0)\n"
+    "  return n + #(alert.name or '') + #alert.url + #(alert.state or '') + (alert.starts_at or 0) + "
+    "(alert.ends_at or 0)\n"
     "end\n"
     "return policy.extend(policy.base, { api = 1, match = 'severity=~\"a*|critical\"',\n"
     "  filter = function(alert, ctx, super) all(alert, ctx) return super() end,\n"
