@@ -78,6 +78,8 @@ static void take_frames(struct session *session, struct buf *in)
         die(3, "the input is no frame");
     memmove(in->data, in->data + done, in->len - done);
     in->len -= done;
+    if (in->len == 0 && in->cap > 16 * SESSION_FLUSH)
+        buf_free(in); /* SETUP is large, and comes once */
 }
 
 static _Noreturn void serve(void)
