@@ -79,20 +79,21 @@ static int parse(lua_State *L)
     lua_pushinteger(L, (lua_Integer)s->i);
     lua_pushstring(L, t->which);
     lua_pushlstring(L, t->text.s, t->text.len);
-    lua_call(L, 3, 4);
-    if (!lua_isnil(L, -4)) {
+    lua_call(L, 3, 5);
+    if (!lua_isnil(L, -5)) {
         size_t len;
-        const char *sentence = luaL_tolstring(L, -4, &len);
+        const char *sentence = luaL_tolstring(L, -5, &len);
         text_clean(s->out, sentence, len, WIRE_TEXT_SHOWN - 128);
         s->failed = true;
         return 0;
     }
-    if (t->is_name && lua_toboolean(L, -3)) {
+    if (t->is_name && lua_toboolean(L, -4)) {
         buf_adds(s->out, "a name cannot refer to Context: it must be known before the context is fetched");
         s->failed = true;
     }
-    t->uses_title = lua_toboolean(L, -2);
-    t->uses_body = lua_toboolean(L, -1);
+    t->uses_title = lua_toboolean(L, -3);
+    t->uses_body = lua_toboolean(L, -2);
+    t->uses_alert = lua_toboolean(L, -1);
     return 0;
 }
 
@@ -236,7 +237,7 @@ static void push_label_names(lua_State *L, const struct alert *a)
     lua_pop(L, 1);
 }
 
-static void push_data(lua_State *L, const struct render_data *d)
+static void push_data(lua_State *L, const struct render_data *d, bool with_alert)
 {
     static const char *const empty[] = {"Comments",       "Branch", "ReviewState",
                                         "ReviewComments", "Time",   "Schedule"};
@@ -256,6 +257,8 @@ static void push_data(lua_State *L, const struct render_data *d)
     set_span(L, "Fingerprint", a, a->index->field[ALERT_FINGERPRINT]);
     set_span(L, "StartsAt", a, a->index->field[ALERT_STARTS_AT]);
     set_span(L, "Severity", a, alert_label(a, "severity"));
+    if (!with_alert)
+        return;
     push_alert(L, a);
     lua_setfield(L, -2, "Alert");
 }
@@ -284,7 +287,10 @@ static int execute(lua_State *L)
     if (s->r->serial != s->data->serial) {
         s->r->serial = 0;
         lua_getfield(L, -1, "set");
-        push_data(L, s->data);
+        /* names are rendered for every alert, and most need only its ID: the map is the dearest of the data
+         */
+        const struct render_template *t = &s->r->templates[s->i];
+        push_data(L, s->data, !t->is_name || t->uses_alert);
         lua_call(L, 1, 0);
         s->r->serial = s->data->serial;
     }

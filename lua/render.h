@@ -23,7 +23,7 @@ struct render_template {
     bool is_name; /* must not refer to Context, must not come out with "<no value>" */
     /* found by render_open: */
     bool literal;
-    bool uses_title, uses_body;
+    bool uses_title, uses_body, uses_alert;
     char *problem; /* a sentence: it does not parse. Freed by render_free. */
 };
 

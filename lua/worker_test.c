@@ -739,6 +739,12 @@ static void templates_render(void **state)
          "[failed to render label owner template: failed to execute template: template: "
          "label[owner]:1:2: "},
         {{.name = "n-{{.ID}}"}, "name=n-HighErrorRate-a1b2c3d4e5f60718"},
+        {{.name = "{{.}}"}, " Title:HighErrorRate "},
+        {{.name = "{{.}}"}, "map[Alert:map[annotations:map["},
+        {{.name = "{{$.Alert.labels.team}}"}, "name=payments"},
+        {{.name = "{{with .Alert}}{{.labels.team}}{{end}}"}, "name=payments"},
+        {{.name = "{{index . \"Alert\" \"state\"}}"}, "name=active"},
+        {{.name = "{{$x := .}}{{$x.Body | len}}"}, "name=100"},
         {{.name = "{{.Title}}-x"}, "name=HighErrorRate-x"},
         {{.name = "{{.Context.x}}"},
          "name error=failed to render name template: failed to parse template: a name cannot refer "

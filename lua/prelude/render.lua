@@ -12,7 +12,7 @@ local function refers_to_all(text)
     return text:find("[%s({|]%.[%s)}|]") ~= nil or text:find("%$[%s)}|]") ~= nil
 end
 
--- A sentence when the text does not parse; else nil and whether it refers to Context, Title, Body.
+-- A sentence when the text does not parse; else nil and whether it refers to Context, Title, Body, Alert.
 function render.parse(i, name, text)
     local template, problem = go.parse(name, text)
     if not template then
@@ -21,16 +21,18 @@ function render.parse(i, name, text)
     parsed[i] = template
     local all = refers_to_all(text)
     return nil, template:references("Context"), all or template:references("Title"),
-        all or template:references("Body")
+        all or template:references("Body"), all or template:references("Alert")
 end
 
 -- Takes the variables of the next renderings.
 function render.set(fields)
     local alert = fields.Alert
-    alert.labels = value.map(alert.labels)
-    alert.annotations = value.map(alert.annotations)
-    alert.receivers = value.list(alert.receivers, #alert.receivers)
-    fields.Alert = value.map(alert)
+    if alert then
+        alert.labels = value.map(alert.labels)
+        alert.annotations = value.map(alert.annotations)
+        alert.receivers = value.list(alert.receivers, #alert.receivers)
+        fields.Alert = value.map(alert)
+    end
     data = value.map(fields)
 end
 

@@ -113,5 +113,7 @@ int main(int argc, char **argv)
     measure("default, 3 priorityLabels", &ranked, n);
     measure("medium policy", &own, n);
     measure("default, nameTemplate", &named, n);
+    struct rig_setup by_id = {.prompt = "x", .name = "oncall-{{.ID}}"};
+    measure("default, nameTemplate {{.ID}}", &by_id, n);
     return 0;
 }
