@@ -744,7 +744,7 @@ static void templates_render(void **state)
         {{.name = "{{$.Alert.labels.team}}"}, "name=payments"},
         {{.name = "{{with .Alert}}{{.labels.team}}{{end}}"}, "name=payments"},
         {{.name = "{{index . \"Alert\" \"state\"}}"}, "name=active"},
-        {{.name = "{{$x := .}}{{$x.Body | len}}"}, "name=100"},
+        {{.name = "{{$x := .}}{{$x.Body | len}}"}, "name=111"},
         {{.name = "{{.Title}}-x"}, "name=HighErrorRate-x"},
         {{.name = "{{.Context.x}}"},
          "name error=failed to render name template: failed to parse template: a name cannot refer "
