@@ -2,11 +2,11 @@
 
        go-template-vectors FILE
 
-   FILE holds {"sets": {name: data}, "cases": [{"name", "text", "data", "want"} or {..., "error", "stage"}]}; a text
-   that is no UTF-8 stands in "text_hex", "want_hex", "error_hex" instead. Prints a line for each case that differs
-   and the sum. Exit 0 all passed, 1 some failed, 2 wrong usage or file.
+   FILE holds {"sets": {name: data}, "cases": [{"name", "text", "data", "want"} or {..., "error", "stage"}]};
+   a text that is no UTF-8 stands in "text_hex", "want_hex", "error_hex" instead. Prints a line for each case
+   that differs, and last the sum: "N passed, N failed". Exit 0 all passed, 1 some failed, 2 wrong usage or file.
 
-   The engine runs with the globals a policy's VM has and nothing else; asking for any other global is a failure. */
+   The engine runs with the globals that a policy's VM has and no others; asking for another fails the case. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,20 +18,20 @@
 
 #include "lua/gotemplate.h"
 
-/* cJSON keeps a number as a double, which loses its spelling: 9223372036854775807, and 1.0 against 1. So before
-   parsing every number N becomes the object {"\u0001": "N"}. */
+/* cJSON keeps a number as a double, which loses its spelling: 9223372036854775807, and 1.0 against 1. So
+   before parsing, every number N becomes the object {"\u0001": "N"}. */
 #define NUMBER_KEY "\x01"
 #define NUMBER_OPEN "{\"\\u0001\":\""
 #define NUMBER_CLOSE "\"}"
 
-/* It also ends strings at \u0000, so that becomes a code point that is no character, and is put back afterwards. */
+/* It also ends strings at \u0000, so that becomes a code point that is no character, and is put back later. */
 #define NUL_ESCAPE "\\u0000"
 #define NUL_STANDIN_ESCAPE "\\ufdd0"
 #define NUL_STANDIN "\xef\xb7\x90"
 
 static const char *const allowed[] = {
-    "assert", "error", "ipairs", "next", "pairs", "pcall", "select", "tonumber", "tostring", "type", "setmetatable",
-    "getmetatable", "string", "table", "math", "utf8",
+    "assert", "error", "ipairs", "next", "pairs", "pcall", "select", "tonumber", "tostring", "type",
+    "setmetatable", "getmetatable", "string", "table", "math", "utf8",
 };
 
 static char *read_file(const char *path)
@@ -117,9 +117,8 @@ static void construct(lua_State *L, int values, const char *constructor, lua_Int
 static void push_data(lua_State *L, int values, const cJSON *j)
 {
     luaL_checkstack(L, 8, "data");
-    const cJSON *number = j->child && j->child->string && strcmp(j->child->string, NUMBER_KEY) == 0 ? j->child : NULL;
-    if (number) {
-        const char *s = number->valuestring;
+    if (j->child && j->child->string && strcmp(j->child->string, NUMBER_KEY) == 0) {
+        const char *s = j->child->valuestring;
         if (strpbrk(s, ".eE"))
             lua_pushnumber(L, strtod(s, NULL));
         else
@@ -190,11 +189,12 @@ static void print_line(lua_State *L, const char *label, int i)
     lua_pop(L, 1);
 }
 
-/* One case: upvalues none; arguments gotemplate, the case and the sets as light userdata. Returns whether it passed. */
+/* One case; arguments gotemplate, the case and the sets as light userdata. Returns whether it passed. */
 static int run_case(lua_State *L)
 {
     const cJSON *c = lua_touserdata(L, 2), *sets = lua_touserdata(L, 3);
-    const cJSON *name = cJSON_GetObjectItemCaseSensitive(c, "name"), *set = cJSON_GetObjectItemCaseSensitive(c, "data");
+    const cJSON *name = cJSON_GetObjectItemCaseSensitive(c, "name");
+    const cJSON *set = cJSON_GetObjectItemCaseSensitive(c, "data");
     const cJSON *stage = cJSON_GetObjectItemCaseSensitive(c, "stage");
     const cJSON *data = cJSON_IsString(set) ? cJSON_GetObjectItemCaseSensitive(sets, set->valuestring) : NULL;
     if (!cJSON_IsString(name) || !data)
@@ -289,7 +289,8 @@ static int run_all(const cJSON *file)
         int rc = lua_pcall(L, 3, 1, 0);
         if (rc != LUA_OK) {
             const cJSON *name = cJSON_GetObjectItemCaseSensitive(c, "name");
-            printf("FAIL %s: %s\n", cJSON_IsString(name) ? name->valuestring : "?", luaL_tolstring(L, -1, NULL));
+            const char *label = cJSON_IsString(name) ? name->valuestring : "?";
+            printf("FAIL %s: %s\n", label, luaL_tolstring(L, -1, NULL));
         }
         if (rc == LUA_OK && lua_toboolean(L, -1))
             passed++;

@@ -8,7 +8,9 @@ local kind_of, type_name, concrete, INVALID = value.kind, value.type_name, value
 local BAD_TYPE = "invalid type for comparison"
 
 -- int and uint8 compare with each other, all else only with its own kind.
-local basic = {bool = "bool", int = "int", uint8 = "int", float64 = "float64", complex = "complex", string = "string"}
+local basic = {
+    bool = "bool", int = "int", uint8 = "int", float64 = "float64", complex = "complex", string = "string",
+}
 
 local function plain(v)
     if type(v) == "table" and v.kind == "uint8" then

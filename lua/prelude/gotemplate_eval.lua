@@ -1,12 +1,13 @@
 -- Pipelines, commands and their arguments, evaluated (package text/template, exec.go).
 --
--- A state s is {tmpl, name, node, names, values, top, base, depth, steps, limits}. s.node is the node that an error
--- names, and it is simply the last one eval.at was told of: the calls stand where Go's stand, so that errors point
--- where Go's point. Variables are names[base..top] and values[base..top]; the first is "$".
+-- A state s is {tmpl, name, node, names, values, top, base, depth, steps, limits}. s.node is the node that an
+-- error names, and it is simply the last one that was set: the assignments stand where Go's stand, so
+-- that errors point where Go's point. Variables are names[base..top] and values[base..top]; the first is "$".
 local M = ...
 local eval = {}
 
-local value, node, quote, funcs = M.gotemplate_value, M.gotemplate_node, M.gotemplate_quote, M.gotemplate_funcs
+local value, node = M.gotemplate_value, M.gotemplate_node
+local quote, funcs = M.gotemplate_quote, M.gotemplate_funcs
 local throw = M.gotemplate_fail.throw
 local kind_of, type_name, concrete = value.kind, value.type_name, value.concrete
 local INVALID, MISSING, NIL_INTERFACE = value.INVALID, value.MISSING, value.NIL_INTERFACE

@@ -1,14 +1,17 @@
 -- A tree of nodes walked, its output collected (package text/template, exec.go).
 --
--- The walk keeps its own stack instead of recursing, so that a template that calls itself ends at Go's limit of
--- 100000 templates and not at that of Lua's stack. A frame is a list of nodes being walked; frames are slots in
--- parallel arrays. Kinds: "list" (of if, with, else), "range" (a body; loops[i] says what is next), "template".
+-- The walk keeps its own stack instead of recursing, so that a template that calls itself ends at Go's limit
+-- of 100000 templates and not at that of Lua's stack. A frame is a list of nodes being walked; frames are
+-- slots in parallel arrays. Kinds: "list" (of if, with, else), "range" (a body; loops[i] says what is next),
+-- "template".
 local M = ...
 local exec = {}
 
-local value, eval, fmt, printf = M.gotemplate_value, M.gotemplate_eval, M.gotemplate_fmt, M.gotemplate_printf
+local value, eval, printf = M.gotemplate_value, M.gotemplate_eval, M.gotemplate_printf
+local fmt, printer = M.gotemplate_fmt, M.gotemplate_printer
 local throw, quote = M.gotemplate_fail.throw, M.gotemplate_quote.quote
-local evaluate, tick, push, pop, set, fail = eval.pipeline, eval.tick, eval.push, eval.pop, eval.set, eval.fail
+local evaluate, tick, fail = eval.pipeline, eval.tick, eval.fail
+local push, pop, set = eval.push, eval.pop, eval.set
 local INVALID = value.INVALID
 
 local PIECES = 2048
@@ -34,9 +37,9 @@ local function print_value(s, v)
     elseif v == INVALID then
         write(s, "<no value>")
     else
-        local p = fmt.printer(s.limits)
+        local p = printer.new(s.limits)
         fmt.print_argument(p, v, "v")
-        local text = fmt.finish(p)
+        local text = printer.finish(p)
         tick(s, p.n + #text // 256)
         write(s, text)
     end
@@ -97,7 +100,8 @@ local function new_loop(s, n, v)
     local loop = {i = 0, n = 0, decl = n.pipe.decl, assign = n.pipe.assign, mark = s.top}
     if kind == "int" or kind == "uint8" then
         if #n.pipe.decl > 1 then
-            fail(s, "can't use " .. printf.verb(s.limits, "v", v) .. " to iterate over more than one variable")
+            local text = printf.verb(s.limits, "v", v)
+            fail(s, "can't use " .. text .. " to iterate over more than one variable")
         end
         loop.bytes = kind == "uint8"
         loop.n = loop.bytes and v.v or v
@@ -209,7 +213,8 @@ function exec.run(tmpl, data, limits)
     local s = {
         tmpl = tmpl, name = tmpl.name, limits = limits, steps = 0, depth = 0,
         names = {}, values = {}, top = 0, base = 1,
-        frame = 0, kinds = {}, lists = {}, next = {}, dots = {}, marks = {}, loops = {}, bases = {}, callers = {},
+        frame = 0, kinds = {}, lists = {}, next = {}, dots = {}, marks = {}, loops = {},
+        bases = {}, callers = {},
         pieces = {}, piece_count = 0, chunks = {}, size = 0,
     }
     if data == nil or data == value.null then

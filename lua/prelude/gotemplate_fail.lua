@@ -1,7 +1,8 @@
 -- Errors of a template, told from faults of the machine.
 --
--- A template's own error is thrown as a table with the text in `text`; fail.guard catches it. All else (a fault in
--- this engine, "not enough memory", the host's instruction budget) passes through guard untouched, for the host.
+-- A template's own error is thrown as a table with the text in `text`; fail.guard catches it. All else (a
+-- fault in this engine, "not enough memory", the host's instruction budget) passes through guard untouched,
+-- for the host.
 local fail = {}
 
 local mark = {}
@@ -10,8 +11,8 @@ function fail.throw(text)
     error(setmetatable({text = text}, mark), 0)
 end
 
--- guard(deep, f, ...) is f(...), or nil and the text of the template's error. deep is the error's text when the
--- template is nested so deeply that Lua's stack is full.
+-- guard(deep, f, ...) is f(...), or nil and the text of the template's error. deep is the error's text when
+-- the template is nested so deeply that Lua's stack is full.
 function fail.guard(deep, f, ...)
     local ok, result = pcall(f, ...)
     if ok then

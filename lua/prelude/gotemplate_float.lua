@@ -1,7 +1,8 @@
 -- float64 as text: the formats of Go's strconv (e, f, g, b, x), exact at any precision.
 --
--- float.text returns the sign apart. Digits come from the C library through string.format, which rounds exactly, to
--- even on ties, as Go does; it takes two digits of precision, so beyond that the decimal expansion is made here.
+-- float.text returns the sign apart. Digits come from the C library through string.format, which rounds
+-- exactly, to even on ties, as Go does; it takes two digits of precision, so beyond that the decimal
+-- expansion is made here.
 local float = {}
 
 local format, rep, sub, find, match = string.format, string.rep, string.sub, string.find, string.match
@@ -41,8 +42,8 @@ local function shortest(v)
             return match(digits, "^(.-)0*$"), point
         end
         if normal and mantissa == 0x10000000000000 then
-            -- Below a power of two the floats lie closer: the nearest decimal may be a neighbour's while the one
-            -- just above is still ours.
+            -- Below a power of two the floats lie closer: the nearest decimal may be a neighbour's while the
+            -- one just above is still ours.
             local digits, point = parse_e(text)
             local above = tostring(tonumber(digits) + 1)
             if #above == #digits and tonumber("0." .. above .. "e" .. point) == v then
@@ -54,7 +55,8 @@ end
 
 local LIMB = 10000000
 
--- All digits of v > 0 and the point, by multiplying out mantissa * 2^exponent (or * 5^-exponent / 10^-exponent).
+-- All digits of v > 0 and the point, by multiplying out mantissa * 2^exponent (or * 5^-exponent /
+-- 10^-exponent).
 local function expand(v)
     local mantissa, exponent = split(v)
     local limbs = {} -- little-endian, base 10^7
@@ -123,6 +125,11 @@ local function significant(v, count)
     return digits, point
 end
 
+-- +02, -10, +300
+local function exponent_text(exponent)
+    return format(exponent < 0 and "-%02d" or "+%02d", math.abs(exponent))
+end
+
 -- digits and point as d.ddde+XX with `precision` digits after the point.
 local function as_e(digits, point, precision, letter)
     local lead = sub(digits, 1, 1)
@@ -135,7 +142,7 @@ local function as_e(digits, point, precision, letter)
         local rest = sub(digits, 2, 1 + precision)
         text = text .. "." .. rest .. rep("0", precision - #rest)
     end
-    return text .. letter .. format("%s%02d", exponent < 0 and "-" or "+", exponent < 0 and -exponent or exponent)
+    return text .. letter .. exponent_text(exponent)
 end
 
 -- digits and point as dd.ddd with `precision` digits after the point.
@@ -195,7 +202,7 @@ local function as_x(v, precision, letter)
         fraction = sub(fraction, 1, precision) .. rep("0", precision - 15)
     end
     local text = "0x" .. (mantissa >> 60 & 1) .. (fraction == "" and "" or "." .. fraction) .. "p" ..
-        format("%s%02d", exponent < 0 and "-" or "+", exponent < 0 and -exponent or exponent)
+        exponent_text(exponent)
     return letter == "X" and string.upper(text) or text
 end
 
@@ -230,7 +237,8 @@ local function as_g(v, precision, letter)
     return as_f(digits, point, max(precision - point, 0))
 end
 
--- Sign ("+" or "-") and text of v. letter is one of e E f g G b x X; precision -1 is "as many digits as needed".
+-- Sign ("+" or "-") and text of v. letter is one of e E f g G b x X; precision -1 is "as many digits as
+-- needed".
 function float.text(v, letter, precision)
     if v ~= v then
         return "+", "NaN"

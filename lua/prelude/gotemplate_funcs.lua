@@ -1,8 +1,9 @@
 -- The functions a template may call.
 --
--- funcs[name] = {call, min, max, params}: call(limits, args) returns the result, or nil and the error; max nil is
--- any number of arguments. params says what the arguments become: "value" as they are, "any" their concrete values,
--- "format" a string first and then any. args[1..args.n]. `and` and `or` evaluate as they go and stand in eval.
+-- funcs[name] = {call, min, max, params}: call(limits, args) returns the result, or nil and the error; max
+-- nil is any number of arguments. params says what the arguments become: "value" as they are, "any" their
+-- concrete values, "format" a string first and then any. args[1..args.n]. `and` and `or` evaluate as they go
+-- and stand in eval.
 local M = ...
 local funcs = {}
 
@@ -89,7 +90,7 @@ local function slice(_, args)
     local cap = kind == "string" and length or item.cap
     local bounds = {0, length, cap}
     for i = 2, args.n do
-        local n, err = index_argument(concrete(args[i]), cap)
+        local n, err = index_argument(args[i], cap) -- not its concrete value: Go refuses an element here
         if err then
             return nil, err
         end

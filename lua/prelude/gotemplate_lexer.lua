@@ -1,8 +1,8 @@
 -- The text of a template cut into items (package text/template/parse, lex.go).
 --
--- An item is {typ, val, pos, line}: pos counts bytes from 0, line from 1. lexer.next gives one at a time, because
--- the line an error names is that of the last item asked for. typ is a name: text, left, right, space, field,
--- variable, identifier, number ... and for keywords the keyword itself (dot is ".").
+-- An item is {typ, val, pos, line}: pos counts bytes from 0, line from 1. lexer.next gives one at a time,
+-- because the line an error names is that of the last item asked for. typ is a name: text, left, right,
+-- space, field, variable, identifier, number ... and for keywords the keyword itself (dot is ".").
 local M = ...
 local lexer = {}
 

@@ -121,9 +121,15 @@ local function pipe_refers(n, name)
     for _, command in ipairs(n.cmds) do
         for _, a in ipairs(command.args) do
             local kind = a.type
+            if kind == "chain" then
+                if a.field[1] == name then
+                    return true
+                end
+                a = a.node
+                kind = a.type
+            end
             if kind == "field" and a.ident[1] == name or kind == "variable" and a.ident[2] == name or
-                kind == "string" and a.value == name or kind == "pipe" and pipe_refers(a, name) or
-                kind == "chain" and (a.field[1] == name or a.node.type == "pipe" and pipe_refers(a.node, name)) then
+                kind == "string" and a.value == name or kind == "pipe" and pipe_refers(a, name) then
                 return true
             end
         end

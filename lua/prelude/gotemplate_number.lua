@@ -1,13 +1,15 @@
 -- Number constants of a template: text to value, with Go's syntax, limits and errors.
 --
--- The text of a constant decides its type: complex if it ends in i, float64 if it is written as one, else int.
+-- The text of a constant decides its type: complex if it ends in i, float64 if it is written as one, else
+-- int.
 local M = ...
 local number = {}
 
 local unquote_char = M.gotemplate_quote.unquote_char
 local quote = M.gotemplate_quote.quote
 local value = M.gotemplate_value
-local find, match, sub, lower, gsub, byte = string.find, string.match, string.sub, string.lower, string.gsub, string.byte
+local byte, find, gsub = string.byte, string.find, string.gsub
+local lower, match, sub = string.lower, string.match, string.sub
 
 -- Do the underscores of s separate digits only (a base prefix counting as one)?
 local function underscores_fit(s)
@@ -159,7 +161,8 @@ local function parse_complex(text)
 end
 
 -- The value of a constant, or nil and the parser's error. kind is the token's: charconst, complex or number.
--- An integer above the largest int is a constant still, but an error when used: then the value is nil without error.
+-- An integer above the largest int is a constant still, but an error when used: then the value is nil without
+-- error.
 function number.parse(text, kind)
     if kind == "charconst" then
         local code, after = unquote_char(text, 2, 39)

@@ -1,94 +1,25 @@
 -- Items into trees of nodes (package text/template/parse, parse.go).
 --
--- One parser per {{define}}, {{block}} and the template itself; they share the lexer and the set of trees. Each has
--- its own look-ahead of three items, its variables and its depth in {{range}}: so "{{break}} outside {{range}}"
+-- One cursor per {{define}}, {{block}} and the template itself; they share the lexer and the set of trees.
+-- Each has its own look-ahead, its variables and its depth in {{range}}: so "{{break}} outside {{range}}"
 -- holds inside a block in a range.
 local M = ...
 local parser = {}
 
-local lexer, node, number, quote = M.gotemplate_lexer, M.gotemplate_node, M.gotemplate_number, M.gotemplate_quote
-local throw = M.gotemplate_fail.throw
-local item_text, format = lexer.item_text, string.format
+local cursor, node = M.gotemplate_cursor, M.gotemplate_node
+local number, quote = M.gotemplate_number, M.gotemplate_quote
+local next_item, peek = cursor.next, cursor.peek
+local backup, backup2, backup3 = cursor.backup, cursor.backup2, cursor.backup3
+local next_non_space, peek_non_space = cursor.next_non_space, cursor.peek_non_space
+local fail, unexpected, expect = cursor.fail, cursor.unexpected, cursor.expect
 
-local MAX_PARENTHESES = 10000
+local MAX_PARENTHESES = 10000 -- Go's
+local MAX_NESTING = 10000 -- ours, of if, with, range and block: what fits into Lua's stack
 
 local functions = {}
 for name in string.gmatch("and call html index slice js len not or print printf println urlquery " ..
     "eq ge gt le lt ne", "%w+") do
     functions[name] = true
-end
-
--- shared: {name, lex, trees}; name is that of the whole template, for errors.
-local function new_parser(shared, name)
-    return {shared = shared, lex = shared.lex, name = name, token = {}, peeked = 0, vars = {"$"}, range_depth = 0,
-        depth = 0, action_line = 0}
-end
-
-local function next_item(t)
-    if t.peeked > 0 then
-        t.peeked = t.peeked - 1
-    else
-        t.token[0] = lexer.next(t.lex)
-    end
-    return t.token[t.peeked]
-end
-
-local function backup(t)
-    t.peeked = t.peeked + 1
-end
-
-local function backup2(t, first)
-    t.token[1] = first
-    t.peeked = 2
-end
-
-local function peek(t)
-    if t.peeked > 0 then
-        return t.token[t.peeked - 1]
-    end
-    t.peeked = 1
-    t.token[0] = lexer.next(t.lex)
-    return t.token[0]
-end
-
-local function next_non_space(t)
-    local item
-    repeat
-        item = next_item(t)
-    until item.typ ~= "space"
-    return item
-end
-
-local function peek_non_space(t)
-    local item = next_non_space(t)
-    backup(t)
-    return item
-end
-
-local function fail(t, text)
-    throw(format("template: %s:%d: %s", t.shared.name, t.token[0].line, text))
-end
-
-local function unexpected(t, item, context)
-    if item.typ == "error" then
-        local extra = ""
-        if t.action_line ~= 0 and t.action_line ~= item.line then
-            extra = format(" in action started at %s:%d", t.shared.name, t.action_line)
-            if string.find(item.val, " action$") then
-                extra = string.sub(extra, #" in action" + 1)
-            end
-        end
-        fail(t, item.val .. extra)
-    end
-    fail(t, "unexpected " .. item_text(item) .. " in " .. context)
-end
-
-local function expect(t, typ, context)
-    local item = next_non_space(t)
-    if item.typ ~= typ then
-        unexpected(t, item, context)
-    end
-    return item
 end
 
 -- Enter the finished tree into the set.
@@ -218,8 +149,8 @@ local function declarations(t, pipe, context)
             return
         end
         next_item(t)
-        -- A space counts as an item, so "$x foo" must be read up to foo to know that $x is an argument; the space
-        -- is pushed back with it.
+        -- A space counts as an item, so "$x foo" must be read up to foo to know that $x is an argument; the
+        -- space is pushed back with it.
         local after = peek(t)
         local item = peek_non_space(t)
         if item.typ == "assign" or item.typ == "declare" then
@@ -238,8 +169,7 @@ local function declarations(t, pipe, context)
                 fail(t, "range can only initialize variables")
             end
         elseif after.typ == "space" then
-            t.token[1], t.token[2] = after, v
-            t.peeked = 3
+            backup3(t, v, after)
             return
         else
             backup2(t, v)
@@ -249,8 +179,8 @@ local function declarations(t, pipe, context)
 end
 
 local starts_command = {
-    bool = true, charconst = true, complex = true, ["."] = true, field = true, identifier = true, number = true,
-    ["nil"] = true, rawstring = true, string = true, variable = true, leftparen = true,
+    bool = true, charconst = true, complex = true, ["."] = true, field = true, identifier = true,
+    number = true, ["nil"] = true, rawstring = true, string = true, variable = true, leftparen = true,
 }
 
 pipeline = function(t, context, stop)
@@ -292,8 +222,20 @@ local function item_list(t)
     fail(t, "unexpected EOF")
 end
 
+local function nest(t)
+    t.shared.nesting = t.shared.nesting + 1
+    if t.shared.nesting > MAX_NESTING then
+        fail(t, "actions nested deeper than " .. MAX_NESTING)
+    end
+end
+
+local function unnest(t)
+    t.shared.nesting = t.shared.nesting - 1
+end
+
 -- if, with, range: the word is read.
 local function control(t, context)
+    nest(t)
     local variables = #t.vars
     local pipe = pipeline(t, context, "right")
     if context == "range" then
@@ -319,6 +261,7 @@ local function control(t, context)
     for i = #t.vars, variables + 1, -1 do
         t.vars[i] = nil
     end
+    unnest(t)
     return {type = context, pos = pipe.pos, pipe = pipe, list = list, else_list = else_list}
 end
 
@@ -341,14 +284,16 @@ local function else_control(t)
     return {type = "else", pos = item.pos}
 end
 
--- The body of a define or block, under its own parser; outer names who complains about {{else}}.
+-- The body of a define or block, under its own cursor; outer names who complains about {{else}}.
 local function definition(t, name, context, outer)
     t.name = name
+    nest(outer)
     local stop
     t.root, stop = item_list(t)
     if stop.type ~= "end" then
         fail(outer, "unexpected " .. node.text(stop) .. " in " .. context)
     end
+    unnest(outer)
     add(t)
 end
 
@@ -363,7 +308,7 @@ local function block(t)
     local item = next_non_space(t)
     local name = template_name(t, item, "block clause")
     local pipe = pipeline(t, "block clause", "right")
-    definition(new_parser(t.shared, name), name, "block clause", t)
+    definition(cursor.new(t.shared, name), name, "block clause", t)
     return {type = "template", pos = item.pos, name = name, pipe = pipe}
 end
 
@@ -413,8 +358,8 @@ end
 
 -- The trees of a template's text by name, the template's own under `name`. Throws Go's error.
 function parser.parse(name, text)
-    local shared = {name = name, lex = lexer.new(text), trees = {}}
-    local t = new_parser(shared, name)
+    local shared = {name = name, lex = M.gotemplate_lexer.new(text), trees = {}, nesting = 0}
+    local t = cursor.new(shared, name)
     t.root = {}
     while peek(t).typ ~= "eof" do
         local is_define = false
@@ -422,7 +367,7 @@ function parser.parse(name, text)
             local left = next_item(t)
             is_define = next_non_space(t).typ == "define"
             if is_define then
-                local defined = new_parser(shared, "definition")
+                local defined = cursor.new(shared, "definition")
                 local defined_name = template_name(defined, next_non_space(defined), "define clause")
                 expect(defined, "right", "define clause")
                 definition(defined, defined_name, "define clause", defined)

@@ -2,9 +2,10 @@
 local M = ...
 local printf = {}
 
-local value, quote, fmt = M.gotemplate_value, M.gotemplate_quote, M.gotemplate_fmt
+local value, quote = M.gotemplate_value, M.gotemplate_quote
+local fmt, printer = M.gotemplate_fmt, M.gotemplate_printer
 local byte, find, match, sub = string.byte, string.find, string.match, string.sub
-local write, print_argument, clear_flags = fmt.write, fmt.print_argument, fmt.clear_flags
+local write, print_argument, clear_flags = printer.write, fmt.print_argument, printer.clear_flags
 local null, type_name = value.null, value.type_name
 
 local LARGEST = 1000000 -- of a width, precision or argument index
@@ -26,8 +27,8 @@ local function parse_number(s, i, stop)
     return n, i
 end
 
--- "[3]" at i, when there is one: the argument to use (from 0), where the bracket ends, and whether it was a number.
--- d collects what this does to the directive and the whole call.
+-- "[3]" at i, when there is one: the argument to use (from 0), where the bracket ends, and whether it was a
+-- number. d collects what this does to the directive and the whole call.
 local function argument_index(d, argument, s, i, count)
     if byte(s, i) ~= 91 then
         return argument, i, false
@@ -72,8 +73,8 @@ end
 
 local flags = {["#"] = "sharp", ["0"] = "zero", ["+"] = "plus", ["-"] = "minus", [" "] = "space"}
 
--- Width and precision of the directive at i; returns the next argument, where the verb is, and whether an index
--- stood right before it.
+-- Width and precision of the directive at i; returns the next argument, where the verb is, and whether an
+-- index stood right before it.
 local function parse_sizes(p, d, s, i, argument, args)
     local stop = #s + 1
     local indexed
@@ -141,7 +142,7 @@ end
 
 -- fmt.Sprintf(s, args...): args[1..args.n] are what value.any returns.
 function printf.sprintf(limits, s, args)
-    local p = fmt.printer(limits)
+    local p = printer.new(limits)
     local d = {reordered = false, good = true}
     local argument, i = 0, 1
     while i <= #s do
@@ -188,7 +189,7 @@ function printf.sprintf(limits, s, args)
     if not d.reordered and argument < args.n then
         write_extra(p, args, argument)
     end
-    return fmt.finish(p)
+    return printer.finish(p)
 end
 
 -- fmt.Sprint(args...): a space between two arguments when neither is a string.
@@ -196,7 +197,7 @@ function printf.sprint(limits, args)
     if args.n == 1 and type(args[1]) == "string" then
         return args[1]
     end
-    local p = fmt.printer(limits)
+    local p = printer.new(limits)
     local after_string = false
     for i = 1, args.n do
         local is_string = type(args[i]) == "string"
@@ -206,12 +207,12 @@ function printf.sprint(limits, args)
         print_argument(p, args[i], "v")
         after_string = is_string
     end
-    return fmt.finish(p)
+    return printer.finish(p)
 end
 
 -- fmt.Sprintln(args...): a space between all arguments and a newline at the end.
 function printf.sprintln(limits, args)
-    local p = fmt.printer(limits)
+    local p = printer.new(limits)
     for i = 1, args.n do
         if i > 1 then
             write(p, " ")
@@ -219,14 +220,14 @@ function printf.sprintln(limits, args)
         print_argument(p, args[i], "v")
     end
     write(p, "\n")
-    return fmt.finish(p)
+    return printer.finish(p)
 end
 
 -- v, as a reflect.Value or a plain value, under one verb without flags: for error texts.
 function printf.verb(limits, verb, v)
-    local p = fmt.printer(limits)
+    local p = printer.new(limits)
     fmt.print_value(p, v, verb, 0)
-    return fmt.finish(p)
+    return printer.finish(p)
 end
 
 return printf

@@ -146,8 +146,8 @@ local simple = {
 }
 local hex_width = {x = 2, u = 4, U = 8}
 
--- The character that begins at byte i of s, inside quotes of the byte mark: its code, where the next begins, and
--- whether the code is a code point (else it is a byte). nil when the syntax is wrong.
+-- The character that begins at byte i of s, inside quotes of the byte mark: its code, where the next begins,
+-- and whether the code is a code point (else it is a byte). nil when the syntax is wrong.
 local function unquote_char(s, i, mark)
     local c = byte(s, i)
     if not c or c == mark then

@@ -9,8 +9,9 @@
 --     value.null, Lua nil        Go nil (use value.null to have a key with nil in a map)
 -- A plain Lua table is neither map nor list and is refused where it is met.
 --
--- Go's template engine computes with reflect.Value, which knows more than the value: an element of a []any is not
--- the int in it but an interface holding an int, and error texts say so. Hence these boxes, made here only:
+-- Go's template engine computes with reflect.Value, which knows more than the value: an element of a []any is
+-- not the int in it but an interface holding an int, and error texts say so. Hence these boxes, made here
+-- only:
 --     interface  what a map or list element, and nothing else, comes as; .v is what it holds
 --     uint8      a byte of a string (index "abc" 0); .v is its number
 --     complex    a constant such as 2i; .re and .im
