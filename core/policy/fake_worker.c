@@ -174,7 +174,7 @@ static void read_setup(struct wire_reader *r)
         copy_text(policies[i].file, sizeof policies[i].file, wire_get_text(r));
         struct wire_text source = wire_get_text(r);
         copy_text(policies[i].source, sizeof policies[i].source, source);
-        snprintf(policies[i].name, sizeof policies[i].name, "%.*s", (int)strcspn(policies[i].file, "."), policies[i].file);
+        memcpy(policies[i].name, policies[i].file, strcspn(policies[i].file, ".")); /* the rest is zero */
         policies[i].broken = source.len == 0;
     }
     for (int i = 0; i < 3; i++)
@@ -447,7 +447,8 @@ static void answer_compose(struct wire_reader *r)
         get_item(r, &it);
         wire_get_u8(r);
         struct wire_text key = wire_get_text(r);
-        call(HOOK_TITLE, it.policy, it.id, it.name, action, word);
+        if (it.policy < 0 || !policies[it.policy].quarantined)
+            call(HOOK_TITLE, it.policy, it.id, it.name, action, word);
         call(HOOK_TEMPLATE, it.policy, it.id, it.name, action, word);
         composed(&it, key, action, word);
     }
