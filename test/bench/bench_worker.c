@@ -1,4 +1,4 @@
-/* How long the real worker takes for many alerts: worker-bench [ALERTS]. One line per policy: nanoseconds an
+/* How long the real worker takes for many alerts: bench_worker [ALERTS]. One line per policy: nanoseconds an
  * alert (wall clock from the question to the last answer, pipes included), and the worker's peak memory. */
 #include <setjmp.h>
 #include <stdarg.h>
