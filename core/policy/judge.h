@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "policy/policy_files.h"
 #include "policy/wire.h"
+#include "policy/worker_pool.h"
 #include "reconcile/reason.h"
 #include "tasks/store.h"
 
@@ -20,6 +21,14 @@ enum {
     JUDGE_BATCH_ALERTS = 256,
     JUDGE_BATCH_BYTES = 256 * 1024,
     JUDGE_DEATHS_MAX = 3, /* workers that one policy may kill in one cycle; then it is quarantined for the cycle */
+    JUDGE_DEATHS_UNEXPLAINED_MAX = 16, /* deaths of nobody's doing in one cycle; then what is left is policy.killed */
+    JUDGE_DETAIL_MAX = 1024,           /* bytes of each text that comes back; a longer one is nonsense */
+    JUDGE_KEY_MAX = 200,
+    JUDGE_CODE_MAX = 64,
+    JUDGE_NAME_MAX = 64 * 1024, /* name before it is made legal, title, branch */
+    JUDGE_BODY_MAX = 64 * 1024,
+    JUDGE_PROMPT_MAX = 1024 * 1024,
+    JUDGE_NOTES_MAX = 100, /* different sentences; the rest is counted */
 };
 
 struct judge_limits {
@@ -30,12 +39,6 @@ struct judge_limits {
     int64_t cycle_us;             /* default 60 s: all evaluation of one cycle */
 };
 struct judge_limits judge_limits_default(void);
-
-/* Starts workers; keeps a few started ahead. One per engine. */
-struct worker_pool;
-int worker_pool_create(uv_loop_t *loop, const char *worker_path, size_t ahead, struct worker_pool **pool_r,
-                       struct err *e);
-void worker_pool_free(struct worker_pool **pool); /* kills what is left; the loop must run on */
 
 /* The policy's answer for one kept alert. Plain data in an array of alert_set_len() entries, those of alerts that are not
  * kept stay zeroed. Small on purpose: there may be 100,000. Strings are owned by the judge, NULL when empty. */
@@ -82,7 +85,7 @@ struct judge_setup {
     struct alert_set *set;  /* NULL: only load (for `check`) */
     moment_t now;
     struct judge_limits limits;
-};
+}; /* what it points to stays the caller's and outlives the judge */
 
 struct judge;
 

@@ -1,7 +1,11 @@
 /* The policy files of --policies DIR, read by the engine and handed to the worker: *.lua files directly in DIR, in byte
- * order of their names, through one directory descriptor (so that a mounted ConfigMap's generation is consistent).
- * Not policies: *_spec.lua, names that start with "." or "..", and default.lua when it is the bundled one's name (that
- * name is reserved: a problem). The engine never parses them. */
+ * order of their names, through one directory descriptor. Where DIR is a mounted ConfigMap, that is the one behind its
+ * `..data` link, opened once: all files come from one generation, however often the link moves meanwhile.
+ * Not policies: *_spec.lua, names that start with ".", and default.lua (the bundled one's name: a problem).
+ * The engine never parses them.
+ *
+ * A file that cannot be used (too large, empty, no UTF-8, no regular file, unreadable) is a problem, and stands in
+ * `files` with length 0: nobody knows which alerts its match would have claimed, so it may not just vanish. */
 #pragma once
 
 #include "base/err.h"
@@ -16,8 +20,8 @@ enum {
 
 struct policy_file {
     char *name; /* "10-payments.lua" */
-    char *source;
-    size_t len;
+    char *source; /* never NULL */
+    size_t len;   /* 0: the file cannot be used, see problems */
 };
 
 struct policy_files {
@@ -30,6 +34,7 @@ struct policy_files {
     size_t n_problems;
 };
 
-/* `dir` NULL: no files (the default policy judges everything). -1: the directory cannot be read at all. */
+/* `dir` NULL: no files (the default policy judges everything). -1: the directory cannot be read at all, or holds more
+ * than POLICY_FILES_MAX policies. */
 int policy_files_read(const char *dir, struct policy_files **files_r, struct err *e);
 void policy_files_free(struct policy_files **files);

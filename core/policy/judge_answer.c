@@ -1,0 +1,91 @@
+/* Answers that no worker gave: errors in the place of what a dead one owed. And what the answers share. */
+#include "policy/judge_private.h"
+
+#include "base/mem.h"
+#include "base/utf8.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool judge_is_open(const struct judge *j, size_t item)
+{
+    return (j->answered[item / 8] & 1u << item % 8) == 0;
+}
+
+void judge_mark(struct judge *j, size_t item)
+{
+    j->answered[item / 8] |= (uint8_t)(1u << item % 8);
+    j->left--;
+}
+
+void judge_refuse(struct judge *j, size_t item, enum reason reason, uint32_t policy, const char *detail)
+{
+    size_t len = utf8_cut(detail, strlen(detail), JUDGE_DETAIL_MAX);
+    if (j->task == ASK_JUDGE) {
+        struct judgement *v = &j->judgements[item];
+        *v = (struct judgement){.identity = alert_set_at(j->setup.set, item)->fingerprint, .policy = policy,
+                                .answer = JUDGED_ERROR, .reason = (uint8_t)reason,
+                                .detail = arena_add(&j->arena, detail, len)};
+    } else if (j->task == ASK_RETRIGGER) {
+        j->answers[item] = (struct retrigger_answer){.answer = ANSWER_ERROR, .at = MOMENT_NONE, .reason = reason,
+                                                     .detail = xstrndup(detail, len)};
+    } else {
+        j->compositions[item] = (struct composition){.reason = reason, .detail = xstrndup(detail, len)};
+    }
+    judge_mark(j, item);
+}
+
+void judge_refuse_rest(struct judge *j, enum reason reason, const char *detail)
+{
+    for (size_t i = j->first; i < j->n; i++)
+        if (judge_is_open(j, i))
+            judge_refuse(j, i, reason, 0, detail);
+}
+
+void judge_describe(const struct judge *j, size_t item, struct buf *b)
+{
+    size_t i = j->task == ASK_JUDGE ? item : j->task == ASK_RETRIGGER ? j->questions[item].alert : j->alerts[item];
+    const struct alert_record *r = alert_set_at(j->setup.set, i);
+    const char *name = alert_set_alertname(j->setup.set, r);
+    sentence_add(b, name, strlen(name), 100);
+    buf_addf(b, " (fingerprint %016" PRIx64 ")", r->fingerprint);
+}
+
+uint32_t judge_name_number(struct judge *j, const char *name)
+{
+    for (size_t i = 0; i < j->n_names; i++)
+        if (strcmp(j->names[i], name) == 0)
+            return (uint32_t)i;
+    j->names = xrealloc(j->names, (j->n_names + 1) * sizeof *j->names);
+    j->deaths = xrealloc(j->deaths, (j->n_names + 1) * sizeof *j->deaths);
+    j->names[j->n_names] = xstrdup(name);
+    j->deaths[j->n_names] = 0;
+    return (uint32_t)j->n_names++;
+}
+
+void retrigger_answer_deinit(struct retrigger_answer *a)
+{
+    free(a->code);
+    free(a->detail);
+    *a = (struct retrigger_answer){0};
+}
+
+static void free_strings(char **v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(v[i]);
+    free(v);
+}
+
+void composition_deinit(struct composition *c)
+{
+    free(c->detail);
+    free(c->title);
+    free(c->body);
+    free(c->prompt);
+    free(c->branch);
+    free_strings(c->labels, c->n_labels);
+    free_strings(c->annotations, c->n_annotations);
+    *c = (struct composition){0};
+}
