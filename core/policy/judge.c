@@ -74,11 +74,14 @@ static bool hook_fits(const struct judge *j, uint32_t hook)
 }
 
 /* The item that the dead worker had in hand, if what its box says can be true; else -1. */
-static int64_t culprit(const struct judge *j, const struct black_box *box)
+static int64_t culprit(const struct judge *j, const struct worker_death *d)
 {
+    const struct black_box *box = &d->box;
     if (!hook_fits(j, box->hook))
         return -1;
-    for (size_t k = j->n_got; k < j->n_batch; k++)
+    /* Nonsense is read later than it was written: the box may be ahead of it. */
+    size_t end = d->end == WORKER_NONSENSE && j->n_got < j->n_batch ? j->n_got + 1 : j->n_batch;
+    for (size_t k = j->n_got; k < end; k++)
         if (j->batch[k] == box->id)
             return box->id;
     return -1;
@@ -148,7 +151,7 @@ static void blame(struct judge *j, size_t item, const struct worker_death *d, bo
 
 static void died_asking(struct judge *j, const struct worker_death *d)
 {
-    int64_t item = culprit(j, &d->box);
+    int64_t item = culprit(j, d);
     if (item >= 0) {
         blame(j, (size_t)item, d, true);
     } else if (j->n_batch == 1 && j->n_got == 0) { /* asked alone: it must have been this one */

@@ -62,12 +62,13 @@ static void on_done(void *arg, const struct err *e)
     assert_false(k->done); /* once */
     k->done = true;
     k->err = e != NULL ? *e : (struct err){0};
+    uv_stop(&k->loop);
 }
 
 static void wait_done(struct kit *k)
 {
     while (!k->done)
-        uv_run(&k->loop, UV_RUN_ONCE);
+        uv_run(&k->loop, UV_RUN_DEFAULT); /* ONCE would wait for more after a timer's callback */
 }
 
 static void must(int rc, const struct err *e, struct kit *k)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -187,6 +188,8 @@ int worker_pool_create(uv_loop_t *loop, const char *worker_path, size_t ahead, s
     if (check_path(worker_path, e) != 0)
         return -1;
     signal(SIGPIPE, SIG_IGN);
+    /* Ours are close-on-exec from birth; those that whoever started us left open are not. */
+    close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
     struct worker_pool *p = xcalloc(1, sizeof *p);
     p->loop = loop;
     p->path = realpath(worker_path, NULL); /* the worker is started in "/" */

@@ -16,7 +16,8 @@ enum {
 };
 
 struct worker_pool;
-/* -1: there is no such executable. Ignores SIGPIPE for the whole process: a worker may die while it is written to. */
+/* -1: there is no such executable. For the whole process: ignores SIGPIPE (a worker may die while it is written to), and
+ * makes every descriptor above stderr close-on-exec. */
 int worker_pool_create(uv_loop_t *loop, const char *worker_path, size_t ahead, struct worker_pool **pool_r,
                        struct err *e);
 /* Kills what is left; the loop must run on. Every judge is freed before. */
