@@ -133,6 +133,8 @@ static bool call(uint32_t hook, int policy, uint32_t id, const char *alert, char
     if (found) {
         flush();
         act(action, word);
+    } else {
+        action[0] = word[0] = '\0'; /* of lines that were looked at */
     }
     return found;
 }
