@@ -5,7 +5,11 @@
  * stream of separate values (a Kubernetes watch). The cutter finds boundaries only (quotes, escapes, brackets); the one
  * who takes an element checks it. What lies between elements is checked here: commas, white space, the closing
  * bracket, nothing after the end. An element that arrived whole in one piece is handed out in place; one that did not
- * is joined first. */
+ * is joined first.
+ *
+ * Member names are handed out as they stand between their quotes, escapes unresolved. A member that nobody asked for
+ * (on_member is NULL) is not kept and not checked. `null` in the array's place is an empty array. Sentences speak of
+ * "the answer" and never quote it. */
 #pragma once
 
 #include "base/buf.h"
@@ -30,7 +34,8 @@ struct cutter {
     /* private */
     int state;
     int depth;
-    int in_string, escaped;
+    int in_string, escaped, scalar;
+    int is_array, seen_array; /* CUT_MEMBER: this member, or one before, is the array */
     size_t count;
     uint64_t offset; /* bytes seen, for messages */
     struct buf held; /* the start of an unfinished element */

@@ -111,12 +111,51 @@ struct wire_text wire_get_text(struct wire_reader *r)
     return p ? (struct wire_text){p, len} : (struct wire_text){"", 0};
 }
 
+static void tree_skip(struct wire_reader *r, int depth)
+{
+    if (depth > WIRE_TREE_DEPTH)
+        r->bad = true;
+    uint8_t tag = wire_get_u8(r);
+    uint32_t n;
+    switch (tag) {
+    case 'z':
+    case 't':
+    case 'f':
+        return;
+    case 'i':
+    case 'd':
+        take(r, 8);
+        return;
+    case 's':
+        wire_get_text(r);
+        return;
+    case 'l':
+    case 'm':
+        n = wire_get_u32(r);
+        while (n-- && !r->bad) {
+            if (tag == 'm')
+                wire_get_text(r);
+            tree_skip(r, depth + 1);
+        }
+        return;
+    default:
+        r->bad = true;
+    }
+}
+
+int wire_tree_skip(struct wire_reader *r)
+{
+    tree_skip(r, 0);
+    return r->bad ? -1 : 0;
+}
+
 bool wire_at_end(const struct wire_reader *r)
 {
     return !r->bad && r->p == r->end;
 }
 
-int wire_frame(const char *bytes, size_t len, enum wire_type *type_r, struct wire_reader *fields_r, size_t *used_r)
+int wire_frame(const char *bytes, size_t len, enum wire_type *type_r, struct wire_reader *fields_r,
+               size_t *used_r)
 {
     if (len < 4)
         return 0;
@@ -137,7 +176,7 @@ int wire_frame(const char *bytes, size_t len, enum wire_type *type_r, struct wir
 
 const char *black_box_hook_name(uint32_t hook)
 {
-    static const char *const names[HOOK_COUNT] = {"none", "load", "filter", "key", "priority", "name",
-                                                  "retrigger", "title", "body", "template"};
+    static const char *const names[HOOK_COUNT] = {"none", "load",      "filter", "key",  "priority",
+                                                  "name", "retrigger", "title",  "body", "template"};
     return hook < HOOK_COUNT ? names[hook] : "?";
 }

@@ -76,7 +76,7 @@ enum wire_type {
  *
  * JUDGE:   u32 n, n * (u32 id, text bytes, text index)            index: struct alert_index and what follows it
  * JUDGED:  u32 id, u8 wire_judgement, text reason code, text detail, text policy name, text where ("payments.lua:31"),
- *          u8 has key, text key (only if has key and it is not the fingerprint),
+ *          u8 has key (and it is not the fingerprint), then only if so: text key,
  *          i64 priority (0..1000, lower first),
  *          text rendered nameTemplate ("" when there is none; not sanitised), text name error ("" = fine),
  *          text fallback ("" or which hook failed and was answered by the base: a sentence)
@@ -89,7 +89,7 @@ enum wire_type {
  *          i64 created, i64 completed, i64 starts_at of the Task, u32 attempts)     moments: INT64_MIN when unset
  * RETRIGGERED: u32 id, u8 wire_answer, i64 at (only ANSWER_AT), text reason code, text detail, text policy, text where
  *
- * COMPOSE: u32 n, n * (u32 id, text bytes, text index, u8 has key, text key)
+ * COMPOSE: u32 n, n * (u32 id, text bytes, text index, u8 has key, text key ("" without one))
  * COMPOSED: u32 id, u8 ok, text reason code, text detail (when not ok: "failed to render prompt template: ..."),
  *          text title, text body, text prompt, text branch,
  *          u32 n, n * text labels, u32 n, n * text annotations     in the order of SETUP
@@ -128,6 +128,8 @@ uint32_t wire_get_u32(struct wire_reader *r);
 uint64_t wire_get_u64(struct wire_reader *r);
 int64_t wire_get_i64(struct wire_reader *r);
 struct wire_text wire_get_text(struct wire_reader *r);
+/* Passes over one tree, checking tags, lengths and depth. -1: that is no tree. */
+int wire_tree_skip(struct wire_reader *r);
 bool wire_at_end(const struct wire_reader *r); /* everything was read and nothing was bad */
 
 /* Looks for a whole frame at the start of bytes. 1: *type_r, *fields_r set and *used_r bytes belong to it. 0: more bytes

@@ -1,0 +1,17 @@
+/* `alert` in Lua: a read-only object over an alert's bytes and index. Nothing is copied or unescaped before
+ * somebody reads it. It lives for the questions about one alert; one that a policy has kept says "this alert
+ * is gone". */
+#pragma once
+
+#include "alerts/alert.h"
+
+#include <lua.h>
+
+struct alert_box; /* the userdata's content */
+
+/* Makes the metatables. Once per VM, inside vm_call. */
+void bind_alert_open(lua_State *L);
+/* Pushes a new object; raises when memory is short. `alert` must stay until alert_box_close. */
+struct alert_box *bind_alert_push(lua_State *L, const struct alert *alert);
+/* From now on the object is gone for Lua. Never raises. */
+void alert_box_close(struct alert_box *box);

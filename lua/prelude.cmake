@@ -1,0 +1,9 @@
+# The parts of the prelude that are Lua, embedded in load order: a chunk gets the modules of those before it.
+set(PRELUDE_GOTEMPLATE "")
+foreach(noun _fail _unicode _value _quote _float _number _printer _fmt _printf _lexer _node _cursor _parser _escape
+        _compare _funcs _eval _exec "")
+    list(APPEND PRELUDE_GOTEMPLATE prelude/gotemplate${noun}.lua)
+endforeach()
+
+as_library(gotemplate_lua SOURCES gotemplate.c LIBS vendor::lua)
+as_embed(gotemplate_lua prelude_gotemplate ${PRELUDE_GOTEMPLATE})

@@ -1,0 +1,402 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "worker_rig.h"
+
+#include "alerts/alert.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void reap(struct rig *r)
+{
+    char text[1000];
+    ssize_t n;
+    while (waitpid(r->pid, &r->status, 0) < 0 && errno == EINTR)
+        continue;
+    while ((n = read(r->err, text, sizeof text)) > 0)
+        buf_add(&r->stderr_text, text, (size_t)n);
+    r->dead = true;
+}
+
+void rig_start(struct rig *r)
+{
+    int in[2], out[2], err[2];
+    signal(SIGPIPE, SIG_IGN);
+    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(err, O_CLOEXEC), 0);
+    int page = memfd_create("black box", MFD_CLOEXEC);
+    assert_int_equal(ftruncate(page, 4096), 0);
+    r->box = mmap(NULL, 4096, PROT_READ, MAP_SHARED, page, 0);
+    assert_true(r->box != MAP_FAILED);
+    r->pid = fork();
+    assert_true(r->pid >= 0);
+    if (r->pid == 0) {
+        int spare =
+            fcntl(page, F_DUPFD, 10); /* without close-on-exec, as a careless engine might leave some */
+        dup2(in[0], 0);
+        dup2(out[1], 1);
+        dup2(err[1], 2);
+        dup2(spare, 3);
+        execl(WORKER_PATH, WORKER_PATH, (char *)NULL);
+        _exit(127);
+    }
+    close(page);
+    close(in[0]);
+    close(out[1]);
+    close(err[1]);
+    r->in = in[1];
+    r->out = out[0];
+    r->err = err[0];
+    fcntl(r->in, F_SETFL, O_NONBLOCK);
+    struct buf nothing = {0};
+    assert_true(rig_exchange(r, &nothing, WIRE_HELLO));
+}
+
+void rig_stop(struct rig *r)
+{
+    if (r->in >= 0)
+        close(r->in);
+    r->in = -1;
+    if (!r->dead)
+        reap(r);
+    close(r->out);
+    close(r->err);
+    munmap((void *)r->box, 4096);
+    buf_free(&r->answers);
+    buf_free(&r->stderr_text);
+}
+
+/* Is there a whole frame of that type in the answers? Looks at frames from *from on. */
+static bool find_frame(const struct rig *r, enum wire_type until, size_t *from)
+{
+    enum wire_type type;
+    struct wire_reader fields;
+    size_t used;
+    int rc;
+    while ((rc = wire_frame(r->answers.data + *from, r->answers.len - *from, &type, &fields, &used)) == 1) {
+        *from += used;
+        if (type == until)
+            return true;
+    }
+    assert_int_equal(rc, 0);
+    return false;
+}
+
+bool rig_exchange(struct rig *r, const struct buf *request, enum wire_type until)
+{
+    size_t sent = 0, from = 0;
+    int64_t patience = r->patience_ms ? r->patience_ms : 60000, since = now_ms();
+    buf_clear(&r->answers);
+    if (r->dead)
+        return false;
+    for (;;) {
+        struct pollfd fds[] = {{r->out, POLLIN, 0}, {sent < request->len ? r->in : -1, POLLOUT, 0}};
+        poll(fds, 2, 100);
+        if (fds[1].revents) {
+            ssize_t n = write(r->in, request->data + sent, request->len - sent);
+            if (n > 0)
+                sent += (size_t)n, since = now_ms();
+            else if (errno != EAGAIN)
+                sent = request->len; /* it has closed its end; what it said may still come */
+        }
+        if (fds[0].revents) {
+            buf_reserve(&r->answers, 65536);
+            ssize_t n = read(r->out, r->answers.data + r->answers.len, 65536);
+            if (n <= 0) {
+                reap(r);
+                return false;
+            }
+            r->answers.len += (size_t)n;
+            since = now_ms();
+            if (find_frame(r, until, &from))
+                return true;
+        } else if (now_ms() - since > patience) {
+            kill(r->pid, SIGKILL);
+            r->hung = true;
+            reap(r);
+            return false;
+        }
+    }
+}
+
+static void write_keyed(struct buf *b, const char *key, const char *text)
+{
+    wire_str(b, key);
+    wire_str(b, text);
+}
+
+void rig_write_setup(struct buf *b, const struct rig_setup *s)
+{
+    size_t mark = wire_begin(b, WIRE_SETUP);
+    wire_i64(b, s->now ? s->now : 1795000000 * (int64_t)1000000);
+    wire_str(b, "oom-remediator");
+    wire_str(b, "monitoring");
+    wire_str(b, s->named);
+    if (s->config)
+        buf_add(b, s->config->data, s->config->len);
+    else
+        wire_u8(b, 'z');
+    wire_i64(b, 120 * (int64_t)1000000);
+    uint32_t n = 0;
+    while (n < RIG_TEXTS_MAX && s->priority_labels[n])
+        n++;
+    wire_u32(b, n);
+    for (uint32_t i = 0; i < n; i++)
+        wire_str(b, s->priority_labels[i]);
+    wire_str(b, s->prompt);
+    wire_str(b, s->branch);
+    wire_str(b, s->name);
+    for (n = 0; n < RIG_TEXTS_MAX && s->labels[n].key;)
+        n++;
+    wire_u32(b, n);
+    for (uint32_t i = 0; i < n; i++)
+        write_keyed(b, s->labels[i].key, s->labels[i].text);
+    for (n = 0; n < RIG_TEXTS_MAX && s->annotations[n].key;)
+        n++;
+    wire_u32(b, n);
+    for (uint32_t i = 0; i < n; i++)
+        write_keyed(b, s->annotations[i].key, s->annotations[i].text);
+    for (n = 0; n < RIG_POLICIES_MAX && s->policies[n].file;)
+        n++;
+    wire_u32(b, n);
+    for (uint32_t i = 0; i < n; i++) {
+        wire_str(b, s->policies[i].file);
+        wire_text(b, s->policies[i].source,
+                  s->policies[i].len ? s->policies[i].len : strlen(s->policies[i].source));
+    }
+    wire_u64(b, s->hook_instructions ? s->hook_instructions : 2000000);
+    wire_u64(b, s->cycle_instructions ? s->cycle_instructions : 2000000000);
+    wire_u64(b, s->memory ? s->memory : 16 * 1024 * 1024);
+    for (n = 0; n < RIG_TEXTS_MAX && s->quarantined[n];)
+        n++;
+    wire_u32(b, n);
+    for (uint32_t i = 0; i < n; i++)
+        wire_u32(b, s->quarantined[i] - 1);
+    wire_end(b, mark);
+}
+
+void rig_add_alert(struct buf *b, uint32_t id, const char *json)
+{
+    struct buf index = {0};
+    struct err e;
+    if (alert_index(json, strlen(json), &index, &e) != ALERT_OK)
+        fail_msg("the test's alert is none: %s", e.msg);
+    wire_u32(b, id);
+    wire_text(b, json, strlen(json));
+    wire_text(b, index.data, index.len);
+    buf_free(&index);
+}
+
+static void say_gone(struct rig *r, struct buf *text)
+{
+    if (r->hung)
+        buf_adds(text, "worker: hung\n");
+    else if (WIFEXITED(r->status))
+        buf_addf(text, "worker: exit %d\n", WEXITSTATUS(r->status));
+    else
+        buf_addf(text, "worker: signal %d\n", WTERMSIG(r->status));
+    buf_add(text, r->stderr_text.data, r->stderr_text.len);
+}
+
+static void add_text(struct buf *text, const char *before, struct wire_text t, const char *after)
+{
+    buf_adds(text, before);
+    buf_add(text, t.s, t.len);
+    buf_adds(text, after);
+}
+
+static void say_ready(struct wire_reader *r, struct buf *text)
+{
+    for (uint32_t n = wire_get_u32(r); n && !r->bad; n--) {
+        wire_get_text(r);
+        add_text(text, "load: ", wire_get_text(r), "\n");
+    }
+    for (uint32_t n = wire_get_u32(r); n && !r->bad; n--) {
+        add_text(text, "policy: ", wire_get_text(r), " ");
+        add_text(text, "", wire_get_text(r), " ");
+        add_text(text, "", wire_get_text(r), "\n");
+    }
+    for (uint32_t n = wire_get_u32(r); n && !r->bad; n--) {
+        add_text(text, "template: ", wire_get_text(r), ": ");
+        add_text(text, "", wire_get_text(r), "\n");
+    }
+    if (!wire_get_u8(r))
+        buf_adds(text, "named: missing\n");
+}
+
+static void say_optional(struct buf *text, const char *before, struct wire_text t)
+{
+    if (t.len)
+        add_text(text, before, t, "");
+}
+
+static void say_judged(struct wire_reader *r, struct buf *text)
+{
+    wire_get_u32(r);
+    uint8_t what = wire_get_u8(r);
+    struct wire_text code = wire_get_text(r), detail = wire_get_text(r), policy = wire_get_text(r),
+                     place = wire_get_text(r), key = {"", 0};
+    uint8_t has_key = wire_get_u8(r);
+    if (has_key)
+        key = wire_get_text(r);
+    int64_t priority = wire_get_i64(r);
+    struct wire_text name = wire_get_text(r), name_error = wire_get_text(r), fallback = wire_get_text(r);
+    if (what == JUDGED_KEEP) {
+        buf_addf(text, "judge: keep priority=%lld", (long long)priority);
+    } else {
+        add_text(text, what == JUDGED_DROP ? "judge: drop " : "judge: error ", code, " [");
+        add_text(text, "", detail, "]");
+    }
+    if (has_key)
+        add_text(text, " key=", key, "");
+    say_optional(text, " name=", name);
+    say_optional(text, " name error=", name_error);
+    say_optional(text, " fallback=", fallback);
+    say_optional(text, " by=", policy);
+    say_optional(text, " at=", place);
+    buf_addc(text, '\n');
+}
+
+static void say_retriggered(struct wire_reader *r, struct buf *text)
+{
+    static const char *const names[] = {"never", "now", "at", "error"};
+    wire_get_u32(r);
+    uint8_t what = wire_get_u8(r);
+    int64_t at = wire_get_i64(r);
+    assert_true(what < 4);
+    buf_addf(text, "retrigger: %s", names[what]);
+    if (what == ANSWER_AT)
+        buf_addf(text, " %lld", (long long)(at / 1000000));
+    struct wire_text code = wire_get_text(r), detail = wire_get_text(r);
+    if (code.len) {
+        add_text(text, " ", code, " [");
+        add_text(text, "", detail, "]");
+    }
+    say_optional(text, " by=", wire_get_text(r));
+    say_optional(text, " at=", wire_get_text(r));
+    buf_addc(text, '\n');
+}
+
+static void say_composed(struct wire_reader *r, struct buf *text)
+{
+    wire_get_u32(r);
+    uint8_t ok = wire_get_u8(r);
+    struct wire_text code = wire_get_text(r), detail = wire_get_text(r);
+    buf_adds(text, ok ? "compose: ok" : "compose: error");
+    if (!ok) {
+        add_text(text, " ", code, " [");
+        add_text(text, "", detail, "]");
+    }
+    add_text(text, " title=[", wire_get_text(r), "]");
+    add_text(text, " body=[", wire_get_text(r), "]");
+    add_text(text, " prompt=[", wire_get_text(r), "]");
+    add_text(text, " branch=[", wire_get_text(r), "]");
+    for (uint32_t n = wire_get_u32(r); n && !r->bad; n--)
+        add_text(text, " label=[", wire_get_text(r), "]");
+    for (uint32_t n = wire_get_u32(r); n && !r->bad; n--)
+        add_text(text, " annotation=[", wire_get_text(r), "]");
+    say_optional(text, " fallback=", wire_get_text(r));
+    buf_addc(text, '\n');
+}
+
+/* Sends, then says what came. */
+static void converse(struct rig *r, const struct buf *request, enum wire_type until, struct buf *text)
+{
+    bool whole = rig_exchange(r, request, until);
+    enum wire_type type;
+    struct wire_reader fields;
+    size_t used;
+    for (size_t at = 0; wire_frame(r->answers.data + at, r->answers.len - at, &type, &fields, &used) == 1;
+         at += used) {
+        if (type == WIRE_READY)
+            say_ready(&fields, text);
+        else if (type == WIRE_JUDGED)
+            say_judged(&fields, text);
+        else if (type == WIRE_RETRIGGERED)
+            say_retriggered(&fields, text);
+        else if (type == WIRE_COMPOSED)
+            say_composed(&fields, text);
+        else if (type == WIRE_DONE)
+            wire_get_u32(&fields);
+        if (type != WIRE_HELLO)
+            assert_true(wire_at_end(&fields));
+    }
+    if (!whole)
+        say_gone(r, text);
+    buf_addc(text, 0);
+    text->len--;
+}
+
+void rig_ready(struct rig *r, const struct rig_setup *setup, struct buf *text)
+{
+    struct buf b = {0};
+    rig_write_setup(&b, setup);
+    converse(r, &b, WIRE_READY, text);
+    buf_free(&b);
+}
+
+void rig_judge(struct rig *r, const char *const *alerts, size_t n, struct buf *text)
+{
+    struct buf b = {0};
+    size_t mark = wire_begin(&b, WIRE_JUDGE);
+    wire_u32(&b, (uint32_t)n);
+    for (size_t i = 0; i < n; i++)
+        rig_add_alert(&b, (uint32_t)i, alerts[i]);
+    wire_end(&b, mark);
+    converse(r, &b, WIRE_DONE, text);
+    buf_free(&b);
+}
+
+void rig_retrigger(struct rig *r, const char *alert, const struct rig_last *last, struct buf *text)
+{
+    struct buf b = {0};
+    size_t mark = wire_begin(&b, WIRE_RETRIGGER);
+    wire_u32(&b, 1);
+    rig_add_alert(&b, 7, alert);
+    wire_str(&b, last->task);
+    wire_u8(&b, last->phase);
+    wire_u8(&b, last->gone);
+    wire_i64(&b, last->created);
+    wire_i64(&b, last->completed);
+    wire_i64(&b, last->starts_at);
+    wire_u32(&b, last->attempts);
+    wire_end(&b, mark);
+    converse(r, &b, WIRE_DONE, text);
+    buf_free(&b);
+}
+
+void rig_compose(struct rig *r, const char *alert, const char *key, struct buf *text)
+{
+    struct buf b = {0};
+    size_t mark = wire_begin(&b, WIRE_COMPOSE);
+    wire_u32(&b, 1);
+    rig_add_alert(&b, 7, alert);
+    wire_u8(&b, key != NULL);
+    wire_str(&b, key);
+    wire_end(&b, mark);
+    converse(r, &b, WIRE_DONE, text);
+    buf_free(&b);
+}

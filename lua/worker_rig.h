@@ -1,0 +1,70 @@
+/* For tests and benchmarks: drives a real alertspawner-worker through its pipes. */
+#pragma once
+
+#include "base/buf.h"
+#include "policy/wire.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { RIG_POLICIES_MAX = 16, RIG_TEXTS_MAX = 8 };
+
+/* What to put into SETUP. Zeroed members mean the defaults of the engine. */
+struct rig_setup {
+    int64_t now;
+    const char *named;
+    const struct buf *config; /* a wire_tree */
+    const char *priority_labels[RIG_TEXTS_MAX];
+    const char *prompt, *branch, *name;
+    struct {
+        const char *key, *text;
+    } labels[RIG_TEXTS_MAX], annotations[RIG_TEXTS_MAX];
+    struct {
+        const char *file, *source;
+        size_t len; /* 0: strlen(source) */
+    } policies[RIG_POLICIES_MAX];
+    uint64_t hook_instructions, cycle_instructions, memory;
+    uint32_t quarantined[RIG_TEXTS_MAX]; /* number + 1 */
+};
+
+struct rig {
+    pid_t pid;
+    int in, out, err;
+    bool dead;  /* it has exited or was killed: see status */
+    bool hung;  /* ... by us, because it took too long */
+    int status; /* as waitpid gives it */
+    volatile struct black_box *box;
+    struct buf answers; /* bytes that came and were not yet read */
+    struct buf stderr_text;
+    int64_t patience_ms; /* default 60 s: silence that long means it hangs */
+};
+
+void rig_start(struct rig *r); /* and takes HELLO */
+void rig_stop(struct rig *r);  /* ends its input, waits */
+/* Sends bytes and reads until a frame of type `until` has come whole (or the worker is gone: false). All
+ * frames up to it are in r->answers. */
+bool rig_exchange(struct rig *r, const struct buf *request, enum wire_type until);
+void rig_write_setup(struct buf *b, const struct rig_setup *setup);
+
+/* Asks with alerts given as JSON; what the worker said as one line each of text, for tests:
+ *      ready  "load: payments.lua: ..." / "policy: payments 10.lua match" / "template: prompt: ..." / "named:
+ * missing" judge  "judge: keep priority=1000" [" key=..."] [" name=..."] [" name error=..."] ["
+ * fallback=..."] " by=default" "judge: drop CODE [detail] by=POLICY at=PLACE", "judge: error CODE [detail]
+ * by=..." retrigger "retrigger: never|now|at SECONDS|error CODE [detail] by=..." compose "compose: ok
+ * title=[...] body=[...] prompt=[...] branch=[...] label=[...] annotation=[...]", or "compose: error CODE
+ * [detail]" "worker: hung", "worker: exit N", "worker: signal N", when it is gone */
+void rig_ready(struct rig *r, const struct rig_setup *setup, struct buf *text);
+void rig_judge(struct rig *r, const char *const *alerts, size_t n, struct buf *text);
+struct rig_last {
+    const char *task;
+    uint8_t phase;
+    bool gone;
+    int64_t created, completed, starts_at;
+    uint32_t attempts;
+};
+void rig_retrigger(struct rig *r, const char *alert, const struct rig_last *last, struct buf *text);
+void rig_compose(struct rig *r, const char *alert, const char *key, struct buf *text);
+/* Appends "u32 id, text bytes, text index" of an alert. */
+void rig_add_alert(struct buf *b, uint32_t id, const char *json);

@@ -1,0 +1,2 @@
+-- expect: judge: drop policy.filter [a: b]
+return { api = 1, match = 'alertname!=""', filter = function() return false, "a", "b", {}, print end }

@@ -1,0 +1,5 @@
+-- expect: worker: hung
+return {
+    api = 1, match = 'alertname!=""',
+    filter = function() return ("a"):rep(2000):find((".-"):rep(6) .. "b") == nil end,
+}

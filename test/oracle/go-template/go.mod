@@ -1,0 +1,3 @@
+module alertspawner/test/oracle/go-template
+
+go 1.26

@@ -1,0 +1,3 @@
+module alertspawner/test/oracle/go-unicode
+
+go 1.26
