@@ -1,4 +1,5 @@
-/* One cycle's judging: see judge.h. Callbacks note what happened and end in judge_step, which alone decides. */
+/* One cycle's judging: see judge.h. Callbacks note what happened and end in judge_step, which alone decides.
+ */
 #include "policy/judge_private.h"
 
 #include "base/mem.h"
@@ -95,7 +96,8 @@ static void quarantine(struct judge *j, const char *file)
     if (j->quarantined[i]) /* [n]: the default policy */
         return;
     j->quarantined[i] = true;
-    char *text = xasprintf("%s has killed %d workers: it is quarantined for this cycle", file, JUDGE_DEATHS_MAX);
+    char *text =
+        xasprintf("%s has killed %d workers: it is quarantined for this cycle", file, JUDGE_DEATHS_MAX);
     add_note(j, text);
     free(text);
 }
@@ -144,7 +146,10 @@ static void blame(struct judge *j, size_t item, const struct worker_death *d, bo
     if (!late)
         buf_addf(&b, ": the worker %s", d->how);
     add_note(j, b.data);
-    judge_refuse(j, item, template ? REASON_ERROR_TEMPLATE : late ? REASON_POLICY_TIMEOUT : REASON_POLICY_KILLED,
+    judge_refuse(j, item,
+                 template ? REASON_ERROR_TEMPLATE
+                 : late   ? REASON_POLICY_TIMEOUT
+                          : REASON_POLICY_KILLED,
                  number, b.data);
     buf_free(&b);
 }
@@ -172,8 +177,9 @@ static void died_loading(struct judge *j, const struct worker_death *d)
     char *text;
     if (d->box.hook == HOOK_LOAD && i < f->n && !j->left_out[i] && f->files[i].len > 0) {
         j->left_out[i] = true;
-        text = d->end == WORKER_TIMEOUT ? xasprintf("%s: loading it %s", f->files[i].name, d->how)
-                                        : xasprintf("%s: loading it killed the worker, which %s", f->files[i].name, d->how);
+        text = d->end == WORKER_TIMEOUT
+                   ? xasprintf("%s: loading it %s", f->files[i].name, d->how)
+                   : xasprintf("%s: loading it killed the worker, which %s", f->files[i].name, d->how);
         sentences_add(&j->problems, SIZE_MAX, text); /* at most one a file */
     } else {
         j->unexplained++;
@@ -217,7 +223,8 @@ static int take_done(struct judge *j, struct wire_reader *r, struct err *e)
     return 0;
 }
 
-static int on_frame(void *arg, struct worker *w, enum wire_type type, struct wire_reader *fields, struct err *e)
+static int on_frame(void *arg, struct worker *w, enum wire_type type, struct wire_reader *fields,
+                    struct err *e)
 {
     struct judge *j = arg;
     (void)w;
@@ -313,7 +320,8 @@ static void judge_step(struct judge *j)
     if (j->done == NULL || j->asking)
         return;
     bool over = give_up(j);
-    if (over && !j->loaded) { /* nothing is known of the policies: that is more than alerts without an answer */
+    if (over &&
+        !j->loaded) { /* nothing is known of the policies: that is more than alerts without an answer */
         struct err e = j->last_death;
         if (e.kind == ERR_NONE)
             err_set(&e, ERR_TIMEOUT, "the policies could not be loaded in the time of the cycle");
@@ -531,7 +539,8 @@ size_t judge_policies(const struct judge *j)
     return j->n_policies;
 }
 
-void judge_policy(const struct judge *j, size_t i, const char **name_r, const char **file_r, const char **match_r)
+void judge_policy(const struct judge *j, size_t i, const char **name_r, const char **file_r,
+                  const char **match_r)
 {
     *name_r = j->policies[i].name;
     *file_r = j->policies[i].file;

@@ -1,4 +1,5 @@
-/* What judge.c (decides), judge_write.c (asks) and judge_read.c (checks answers) share. Nobody else includes it. */
+/* What judge.c (decides), judge_write.c (asks) and judge_read.c (checks answers) share. Nobody else includes
+ * it. */
 #pragma once
 
 #include "policy/judge.h"
@@ -31,10 +32,11 @@ struct judge {
     /* the open question: its items are 0..n-1, and these numbers are the ids on the wire */
     enum judge_task task;
     size_t n;
-    uint8_t *answered;   /* a bit for each item */
-    size_t left;         /* not yet answered */
-    size_t first;        /* every item before it is answered */
-    size_t solo_until;   /* items before it are asked one at a time: a worker died there and nobody knows of what */
+    uint8_t *answered; /* a bit for each item */
+    size_t left;       /* not yet answered */
+    size_t first;      /* every item before it is answered */
+    size_t solo_until; /* items before it are asked one at a time: a worker died there and nobody knows of
+                          what */
     const struct retrigger_question *questions;
     struct retrigger_answer *answers;
     const size_t *alerts;
@@ -47,10 +49,10 @@ struct judge {
     struct buf space; /* one alert on its way */
 
     /* time */
-    uint64_t calls;      /* the black box as last seen */
-    uint64_t looked_at;  /* uv_hrtime / 1000 of the last look */
-    int64_t stalled_us;  /* since the box moved, in looks: a loop that stood still is not the worker's fault */
-    int64_t used_us;     /* of limits.cycle_us */
+    uint64_t calls;     /* the black box as last seen */
+    uint64_t looked_at; /* uv_hrtime / 1000 of the last look */
+    int64_t stalled_us; /* since the box moved, in looks: a loop that stood still is not the worker's fault */
+    int64_t used_us;    /* of limits.cycle_us */
 
     /* the answers */
     struct judgement *judgements;
@@ -59,7 +61,7 @@ struct judge {
     /* what is known of policies */
     struct policy *policies;
     size_t n_policies;
-    char **names; /* number -> name; 0 is "default" */
+    char **names;     /* number -> name; 0 is "default" */
     uint32_t *deaths; /* by name number */
     size_t n_names;
     bool *left_out;    /* by file: loading it killed a worker */

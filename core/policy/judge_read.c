@@ -1,5 +1,5 @@
-/* What a worker said, checked word by word: it may have been taken over by the alert it was judging. Nothing of a frame
- * is used before the whole frame has been read and found right. */
+/* What a worker said, checked word by word: it may have been taken over by the alert it was judging. Nothing
+ * of a frame is used before the whole frame has been read and found right. */
 #include "policy/judge_private.h"
 
 #include "alerts/identity.h"
@@ -92,7 +92,8 @@ static int read_broken(struct judge *j, struct wire_reader *r, bool take, struct
         return err_set(e, ERR_INVALID, "%u broken policies of %zu", n, j->setup.files->n);
     for (uint32_t i = 0; i < n; i++) {
         struct wire_text file, sentence;
-        if (get_text(r, 255, "file name", &file, e) != 0 || get_text(r, JUDGE_DETAIL_MAX, "sentence", &sentence, e) != 0)
+        if (get_text(r, 255, "file name", &file, e) != 0 ||
+            get_text(r, JUDGE_DETAIL_MAX, "sentence", &sentence, e) != 0)
             return -1;
         int number = find_file(j, file);
         if (number < 0)
@@ -113,8 +114,9 @@ static int read_good(struct judge *j, struct wire_reader *r, bool take, struct e
         j->policies = xcalloc(n + 1, sizeof *j->policies);
     for (uint32_t i = 0; i < n; i++) {
         struct wire_text name, file, match;
-        if (get_text(r, POLICY_NAME_MAX, "policy name", &name, e) != 0 || check_word(name, "policy name", e) != 0 ||
-            get_text(r, 255, "file name", &file, e) != 0 || get_text(r, MATCH_TEXT_MAX, "match", &match, e) != 0)
+        if (get_text(r, POLICY_NAME_MAX, "policy name", &name, e) != 0 ||
+            check_word(name, "policy name", e) != 0 || get_text(r, 255, "file name", &file, e) != 0 ||
+            get_text(r, MATCH_TEXT_MAX, "match", &match, e) != 0)
             return -1;
         if (name.len == 0 || (find_file(j, file) < 0 && !text_is(file, "default.lua")))
             return err_set(e, ERR_INVALID, "a policy that it was not given");
@@ -167,7 +169,8 @@ static int read_templates(struct judge *j, struct wire_reader *r, bool take, str
 
 static int read_ready(struct judge *j, struct wire_reader *r, bool take, struct err *e)
 {
-    if (read_broken(j, r, take, e) != 0 || read_good(j, r, take, e) != 0 || read_templates(j, r, take, e) != 0)
+    if (read_broken(j, r, take, e) != 0 || read_good(j, r, take, e) != 0 ||
+        read_templates(j, r, take, e) != 0)
         return -1;
     bool there = wire_get_u8(r) != 0;
     if (take && !there && j->setup.spawner->policy != NULL) {
@@ -273,7 +276,8 @@ static int get_reason(struct wire_reader *r, bool error, enum reason word, enum 
 static int get_policy(struct judge *j, struct wire_reader *r, uint32_t *number_r, struct err *e)
 {
     struct wire_text name, where;
-    if (get_text(r, POLICY_NAME_MAX, "policy name", &name, e) != 0 || get_text(r, 256, "place", &where, e) != 0)
+    if (get_text(r, POLICY_NAME_MAX, "policy name", &name, e) != 0 ||
+        get_text(r, 256, "place", &where, e) != 0)
         return -1;
     *number_r = 0;
     if (text_is(name, "default"))
@@ -347,7 +351,8 @@ static int read_judged(struct judge *j, struct wire_reader *r, struct err *e)
     v.code = arena_add(&j->arena, own.s, own.len);
     v.key = arena_add(&j->arena, key.s, key.len);
     v.name = arena_add(&j->arena, name.s, name.len);
-    v.identity = key.len > 0 ? identity_of_key(key.s, key.len) : alert_set_at(j->setup.set, item)->fingerprint;
+    v.identity =
+        key.len > 0 ? identity_of_key(key.s, key.len) : alert_set_at(j->setup.set, item)->fingerprint;
     j->judgements[item] = v;
     add_fallback(j, fallback);
     judge_mark(j, item);
@@ -395,8 +400,8 @@ static int get_texts(struct wire_reader *r, size_t n, const char *what, char ***
     return 0;
 }
 
-static int read_composition(struct judge *j, struct wire_reader *r, struct composition *c, struct wire_text *fallback_r,
-                            struct err *e)
+static int read_composition(struct judge *j, struct wire_reader *r, struct composition *c,
+                            struct wire_text *fallback_r, struct err *e)
 {
     struct wire_text own, detail, title, body, prompt, branch;
     uint8_t ok = wire_get_u8(r);
@@ -404,7 +409,8 @@ static int read_composition(struct judge *j, struct wire_reader *r, struct compo
         return err_set(e, ERR_INVALID, "an answer that there is not");
     if (get_reason(r, !ok, REASON_NONE, &c->reason, &own, e) != 0 ||
         get_text(r, JUDGE_DETAIL_MAX, "detail", &detail, e) != 0 ||
-        get_text(r, JUDGE_NAME_MAX, "title", &title, e) != 0 || get_text(r, JUDGE_BODY_MAX, "body", &body, e) != 0 ||
+        get_text(r, JUDGE_NAME_MAX, "title", &title, e) != 0 ||
+        get_text(r, JUDGE_BODY_MAX, "body", &body, e) != 0 ||
         get_text(r, JUDGE_PROMPT_MAX, "prompt", &prompt, e) != 0 ||
         get_text(r, JUDGE_NAME_MAX, "branch", &branch, e) != 0)
         return -1;

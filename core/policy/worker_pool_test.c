@@ -1,10 +1,10 @@
 /* Starting workers: what is told when it fails, and that it is tried again without haste. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "policy/judge_kit.h"
 
@@ -62,14 +62,16 @@ static void no_worker(void **state)
 static void another_version(void **state)
 {
     (void)state;
-    judge_with("printf '\\040\\0\\0\\0H\\023\\0\\0\\0alertspawner-worker\\002\\0\\0\\0\\0\\0\\0\\0'; exec sleep 60", ERR_INVALID,
-               "speaks version 2, the engine 1: install both from one build");
+    judge_with(
+        "printf '\\040\\0\\0\\0H\\023\\0\\0\\0alertspawner-worker\\002\\0\\0\\0\\0\\0\\0\\0'; exec sleep 60",
+        ERR_INVALID, "speaks version 2, the engine 1: install both from one build");
 }
 
 static void something_else(void **state)
 {
     (void)state;
-    judge_with("echo 'usage: something [options]'; exec sleep 60", ERR_INVALID, "its first words are no greeting");
+    judge_with("echo 'usage: something [options]'; exec sleep 60", ERR_INVALID,
+               "its first words are no greeting");
 }
 
 static void one_that_ends_at_once(void **state)
@@ -85,7 +87,9 @@ static void an_unspeakable_executable(void **state)
     struct kit k;
     write_script("");
     FILE *f = fopen(script, "w"); /* executable by its mode alone */
-    fputs("\x7f" "ELF", f);
+    fputs("\x7f"
+          "ELF",
+          f);
     fclose(f);
     kit_open(&k, script, 1);
     kit_alert(&k, "A");
