@@ -1,10 +1,11 @@
 /* See judge_kit.h. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "policy/judge_kit.h"
 

@@ -1,5 +1,5 @@
-/* What judge.c (decides), judge_write.c (asks) and judge_read.c (checks answers) share. Nobody else includes
- * it. */
+/* What judge.c (decides), judge_write.c (asks), judge_ready.c and judge_read.c (check answers), judge_death.c
+ * (blames) and judge_answer.c share. Nobody else includes it. */
 #pragma once
 
 #include "policy/judge.h"
@@ -78,10 +78,21 @@ void judge_write_setup(const struct judge *j, struct buf *b);
 /* Fills batch, n_batch and a frame from the items that are open. */
 int judge_write_batch(struct judge *j, struct buf *b, struct err *e);
 
-/* judge_read.c: each checks everything before it changes anything; -1 = nonsense, `e` says what. */
+/* judge_ready.c and judge_read.c: each checks everything before it changes anything; -1 = nonsense, `e` says
+ * what. */
 int judge_read_ready(struct judge *j, struct wire_reader *r, struct err *e);
 int judge_read_answer(struct judge *j, enum wire_type type, struct wire_reader *r, struct err *e);
 void policies_free(struct judge *j);
+enum { POLICY_NAME_MAX = 100, TASK_TEXT_MAX = 256 * 1024 /* one label or annotation */ };
+/* A text of at most `max` bytes, UTF-8 without NUL. */
+int judge_get_text(struct wire_reader *r, size_t max, const char *what, struct wire_text *t_r, struct err *e);
+bool wire_text_is(struct wire_text t, const char *s);
+int judge_check_end(const struct wire_reader *r, const char *what, struct err *e);
+
+/* judge_death.c: the alert or the file that a dead worker had in hand pays for it. */
+void judge_died_asking(struct judge *j, const struct worker_death *d);
+void judge_died_loading(struct judge *j, const struct worker_death *d);
+void judge_note_add(struct judge *j, const char *text);
 
 /* judge_answer.c: answers that the engine gives itself */
 void judge_mark(struct judge *j, size_t item);

@@ -1,11 +1,12 @@
 /* Judging against a worker that misbehaves as it is told: what each misdeed costs, and that the rest is
  * judged. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "policy/judge_kit.h"
 

@@ -1,11 +1,12 @@
 /* Reading a directory of policies: what counts, what is a problem, and that a ConfigMap is read as one
  * generation. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "base/mem.h"
 #include "policy/policy_files.h"

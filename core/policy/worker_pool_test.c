@@ -1,10 +1,11 @@
 /* Starting workers: what is told when it fails, and that it is tried again without haste. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "policy/judge_kit.h"
 
