@@ -1,8 +1,9 @@
-/* A worker for tests: it speaks the protocol, runs no Lua, and does whatever its "policies" tell it to. A policy's
- * source is lines of
+/* A worker for tests: it speaks the protocol, runs no Lua, and does whatever its "policies" tell it to. A
+ * policy's source is lines of
  *
  *     match ALERTNAME                  which alerts it owns ("*": all)
- *     HOOK ALERTNAME ACTION [WORD]     what happens in a hook (black_box_hook_name, or "load") for an alert ("*": any)
+ *     HOOK ALERTNAME ACTION [WORD]     what happens in a hook (black_box_hook_name, or "load") for an alert
+ * ("*": any)
  *
  * The default policy keeps everything. */
 #include "alerts/alert.h"
@@ -46,7 +47,8 @@ static void copy_text(char *to, size_t size, struct wire_text t)
 }
 
 /* Finds "FIRST SECOND ACTION [WORD]" in a source. */
-static bool find_line(const char *source, const char *first, const char *second, char action[64], char word[256])
+static bool find_line(const char *source, const char *first, const char *second, char action[64],
+                      char word[256])
 {
     char a[64], b[64];
     for (const char *p = source; p != NULL && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL) {
@@ -133,6 +135,8 @@ static bool call(uint32_t hook, int policy, uint32_t id, const char *alert, char
     if (found) {
         flush();
         act(action, word);
+    } else {
+        action[0] = word[0] = '\0'; /* of lines that were looked at */
     }
     return found;
 }
@@ -392,12 +396,14 @@ static void answer_retrigger(struct wire_reader *r)
         call(HOOK_RETRIGGER, it.policy, it.id, it.name, action, word);
         size_t mark = wire_begin(&out, WIRE_RETRIGGERED);
         wire_u32(&out, it.id);
-        wire_u8(&out, strcmp(action, "at") == 0 ? ANSWER_AT : strcmp(action, "never") == 0 ? ANSWER_NEVER : ANSWER_NOW);
+        wire_u8(&out, strcmp(action, "at") == 0      ? ANSWER_AT
+                      : strcmp(action, "never") == 0 ? ANSWER_NEVER
+                                                     : ANSWER_NOW);
         wire_i64(&out, strcmp(action, "at") == 0 ? atoll(word) : INT64_MIN);
         wire_str(&out, strcmp(action, "never") == 0 ? "policy.enough" : "");
         char detail[300];
-        snprintf(detail, sizeof detail, "%.*s %u %u %lld %u", (int)task.len, task.s, phase, gone, (long long)starts_at,
-                 attempts);
+        snprintf(detail, sizeof detail, "%.*s %u %u %lld %u", (int)task.len, task.s, phase, gone,
+                 (long long)starts_at, attempts);
         wire_str(&out, detail);
         wire_str(&out, "default");
         wire_str(&out, "");

@@ -1,4 +1,5 @@
-/* One cycle's judging: see judge.h. Callbacks note what happened and end in judge_step, which alone decides. */
+/* One cycle's judging: see judge.h. Callbacks note what happened and end in judge_step, which alone decides.
+ */
 #include "policy/judge_private.h"
 
 #include "base/mem.h"
@@ -52,135 +53,6 @@ static void finish(struct judge *j, const struct err *e)
     done(j->arg, e);
 }
 
-/* --- deaths --- */
-
-static void add_note(struct judge *j, const char *text)
-{
-    sentences_add(&j->notes, JUDGE_NOTES_MAX, text);
-}
-
-static bool hook_fits(const struct judge *j, uint32_t hook)
-{
-    switch (j->task) {
-    case ASK_JUDGE:
-        return (hook >= HOOK_FILTER && hook <= HOOK_NAME) || hook == HOOK_TEMPLATE;
-    case ASK_RETRIGGER:
-        return hook == HOOK_RETRIGGER;
-    case ASK_COMPOSE:
-        return hook == HOOK_TITLE || hook == HOOK_BODY || hook == HOOK_TEMPLATE;
-    default:
-        return false;
-    }
-}
-
-/* The item that the dead worker had in hand, if what its box says can be true; else -1. */
-static int64_t culprit(const struct judge *j, const struct black_box *box)
-{
-    if (!hook_fits(j, box->hook))
-        return -1;
-    for (size_t k = j->n_got; k < j->n_batch; k++)
-        if (j->batch[k] == box->id)
-            return box->id;
-    return -1;
-}
-
-static void quarantine(struct judge *j, const char *file)
-{
-    size_t n = j->setup.files->n, i = 0;
-    while (i < n && strcmp(j->setup.files->files[i].name, file) != 0)
-        i++;
-    if (j->quarantined[i]) /* [n]: the default policy */
-        return;
-    j->quarantined[i] = true;
-    char *text = xasprintf("%s has killed %d workers: it is quarantined for this cycle", file, JUDGE_DEATHS_MAX);
-    add_note(j, text);
-    free(text);
-}
-
-/* Counts the death against what the box names. Returns the file to blame, and its policy's number. */
-static const char *charge(struct judge *j, const struct black_box *box, uint32_t *number_r)
-{
-    *number_r = judge_name_number(j, "");
-    if (box->hook == HOOK_NAME || box->hook == HOOK_TEMPLATE) {
-        j->template_deaths++;
-        return j->task == ASK_JUDGE ? "nameTemplate" : "taskTemplate";
-    }
-    const char *file;
-    if (box->policy < j->n_policies) {
-        file = j->policies[box->policy].file;
-        *number_r = j->policies[box->policy].name_number;
-    } else if (box->policy == POLICY_BASE) {
-        file = "default.lua";
-        *number_r = 0;
-    } else {
-        j->unexplained++;
-        return "the worker";
-    }
-    if (++j->deaths[*number_r] >= JUDGE_DEATHS_MAX)
-        quarantine(j, file);
-    return file;
-}
-
-/* The alert in hand is answered with an error; a sentence says who did what to which alert. */
-static void blame(struct judge *j, size_t item, const struct worker_death *d, bool by_box)
-{
-    struct buf b = {0};
-    uint32_t number = judge_name_number(j, "");
-    const char *who = "the worker", *hook = "work";
-    bool template = false;
-    if (by_box) {
-        who = charge(j, &d->box, &number);
-        hook = black_box_hook_name(d->box.hook);
-        template = d->box.hook == HOOK_NAME || d->box.hook == HOOK_TEMPLATE;
-    } else {
-        j->unexplained++;
-    }
-    bool late = d->end == WORKER_TIMEOUT;
-    buf_addf(&b, "%s: %s %s%son alert ", who, hook, late ? d->how : "", late ? " " : "");
-    judge_describe(j, item, &b);
-    if (!late)
-        buf_addf(&b, ": the worker %s", d->how);
-    add_note(j, b.data);
-    judge_refuse(j, item, template ? REASON_ERROR_TEMPLATE : late ? REASON_POLICY_TIMEOUT : REASON_POLICY_KILLED,
-                 number, b.data);
-    buf_free(&b);
-}
-
-static void died_asking(struct judge *j, const struct worker_death *d)
-{
-    int64_t item = culprit(j, &d->box);
-    if (item >= 0) {
-        blame(j, (size_t)item, d, true);
-    } else if (j->n_batch == 1 && j->n_got == 0) { /* asked alone: it must have been this one */
-        blame(j, j->batch[0], d, false);
-    } else {
-        j->unexplained++;
-        j->solo_until = j->batch[j->n_batch - 1] + 1u;
-        char *text = xasprintf("a worker %s, and nobody knows on which alert: asking one at a time", d->how);
-        add_note(j, text);
-        free(text);
-    }
-}
-
-static void died_loading(struct judge *j, const struct worker_death *d)
-{
-    const struct policy_files *f = j->setup.files;
-    uint32_t i = d->box.policy;
-    char *text;
-    if (d->box.hook == HOOK_LOAD && i < f->n && !j->left_out[i] && f->files[i].len > 0) {
-        j->left_out[i] = true;
-        text = d->end == WORKER_TIMEOUT ? xasprintf("%s: loading it %s", f->files[i].name, d->how)
-                                        : xasprintf("%s: loading it killed the worker, which %s", f->files[i].name, d->how);
-        sentences_add(&j->problems, SIZE_MAX, text); /* at most one a file */
-    } else {
-        j->unexplained++;
-        err_set(&j->last_death, ERR_UNREACHABLE, "no worker becomes ready: the last one %s", d->how);
-        text = xasprintf("a worker %s before it was ready", d->how);
-        add_note(j, text);
-    }
-    free(text);
-}
-
 static void on_dead(void *arg, struct worker *w, const struct worker_death *d)
 {
     struct judge *j = arg;
@@ -192,12 +64,12 @@ static void on_dead(void *arg, struct worker *w, const struct worker_death *d)
     if (j->done != NULL && time_is_up(j)) {
         /* nobody in particular is to blame */
     } else if (asking) {
-        died_asking(j, d);
+        judge_died_asking(j, d);
     } else if (loading) {
-        died_loading(j, d);
+        judge_died_loading(j, d);
     } else {
         char *text = xasprintf("a worker %s while it had nothing to do", d->how);
-        add_note(j, text);
+        judge_note_add(j, text);
         free(text);
     }
     judge_step(j);
@@ -214,7 +86,8 @@ static int take_done(struct judge *j, struct wire_reader *r, struct err *e)
     return 0;
 }
 
-static int on_frame(void *arg, struct worker *w, enum wire_type type, struct wire_reader *fields, struct err *e)
+static int on_frame(void *arg, struct worker *w, enum wire_type type, struct wire_reader *fields,
+                    struct err *e)
 {
     struct judge *j = arg;
     (void)w;
@@ -298,7 +171,7 @@ static bool give_up(struct judge *j)
     if (text == NULL)
         return false;
     if (j->left > 0) {
-        add_note(j, text);
+        judge_note_add(j, text);
         judge_refuse_rest(j, reason, text);
     }
     free(text);
@@ -310,7 +183,8 @@ static void judge_step(struct judge *j)
     if (j->done == NULL || j->asking)
         return;
     bool over = give_up(j);
-    if (over && !j->loaded) { /* nothing is known of the policies: that is more than alerts without an answer */
+    if (over &&
+        !j->loaded) { /* nothing is known of the policies: that is more than alerts without an answer */
         struct err e = j->last_death;
         if (e.kind == ERR_NONE)
             err_set(&e, ERR_TIMEOUT, "the policies could not be loaded in the time of the cycle");
@@ -528,7 +402,8 @@ size_t judge_policies(const struct judge *j)
     return j->n_policies;
 }
 
-void judge_policy(const struct judge *j, size_t i, const char **name_r, const char **file_r, const char **match_r)
+void judge_policy(const struct judge *j, size_t i, const char **name_r, const char **file_r,
+                  const char **match_r)
 {
     *name_r = j->policies[i].name;
     *file_r = j->policies[i].file;

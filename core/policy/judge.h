@@ -1,7 +1,8 @@
-/* The engine's side of the wall: asks workers to judge the alerts of one cycle of one spawner, survives whatever they
- * do, and hands back checked answers. One `struct judge` is one cycle: judge_start, then any number of retrigger and
- * compose questions, then judge_free. A worker that dies, hangs, or talks nonsense is killed and obituarised; the alert
- * in its hands becomes policy.killed (or policy.timeout), the rest is asked of a new one. */
+/* The engine's side of the wall: asks workers to judge the alerts of one cycle of one spawner, survives
+ * whatever they do, and hands back checked answers. One `struct judge` is one cycle: judge_start, then any
+ * number of retrigger and compose questions, then judge_free. A worker that dies, hangs, or talks nonsense is
+ * killed and obituarised; the alert in its hands becomes policy.killed (or policy.timeout), the rest is asked
+ * of a new one. */
 #pragma once
 
 #include "alerts/alert_set.h"
@@ -20,9 +21,11 @@
 enum {
     JUDGE_BATCH_ALERTS = 256,
     JUDGE_BATCH_BYTES = 256 * 1024,
-    JUDGE_DEATHS_MAX = 3, /* workers that one policy may kill in one cycle; then it is quarantined for the cycle */
-    JUDGE_DEATHS_UNEXPLAINED_MAX = 16, /* deaths of nobody's doing in one cycle; then what is left is policy.killed */
-    JUDGE_DETAIL_MAX = 1024,           /* bytes of each text that comes back; a longer one is nonsense */
+    JUDGE_DEATHS_MAX =
+        3, /* workers that one policy may kill in one cycle; then it is quarantined for the cycle */
+    JUDGE_DEATHS_UNEXPLAINED_MAX =
+        16,                  /* deaths of nobody's doing in one cycle; then what is left is policy.killed */
+    JUDGE_DETAIL_MAX = 1024, /* bytes of each text that comes back; a longer one is nonsense */
     JUDGE_KEY_MAX = 200,
     JUDGE_CODE_MAX = 64,
     JUDGE_NAME_MAX = 64 * 1024, /* name before it is made legal, title, branch */
@@ -32,31 +35,32 @@ enum {
 };
 
 struct judge_limits {
-    uint64_t hook_instructions;   /* default 2,000,000 */
-    uint64_t cycle_instructions;  /* default 2,000,000,000: of all hooks of one worker */
-    uint64_t memory_bytes;        /* default 16 MiB: the policies' VM */
-    int64_t hook_us;              /* default 2 s: the wall clock that kills, per call */
-    int64_t cycle_us;             /* default 60 s: all evaluation of one cycle */
+    uint64_t hook_instructions;  /* default 2,000,000 */
+    uint64_t cycle_instructions; /* default 2,000,000,000: of all hooks of one worker */
+    uint64_t memory_bytes;       /* default 16 MiB: the policies' VM */
+    int64_t hook_us;             /* default 2 s: the wall clock that kills, per call */
+    int64_t cycle_us;            /* default 60 s: all evaluation of one cycle */
 };
 struct judge_limits judge_limits_default(void);
 
-/* The policy's answer for one kept alert. Plain data in an array of alert_set_len() entries, those of alerts that are not
- * kept stay zeroed. Small on purpose: there may be 100,000. Strings are owned by the judge, NULL when empty. */
+/* The policy's answer for one kept alert. Plain data in an array of alert_set_len() entries, those of alerts
+ * that are not kept stay zeroed. Small on purpose: there may be 100,000. Strings are owned by the judge, NULL
+ * when empty. */
 struct judgement {
-    uint64_t identity;      /* the fingerprint, or XXH3-64 of the key */
-    const char *key;        /* only when the policy gave one that is not the fingerprint */
-    const char *detail;     /* free text, error text */
-    const char *code;       /* a policy's own code, without "policy."; only with REASON_POLICY_CODE */
-    const char *name;       /* the nameTemplate rendered, not sanitised; NULL without nameTemplate */
-    uint32_t policy;        /* number for judge_policy_name */
-    int16_t priority;       /* 0..1000, lower first */
-    uint8_t answer;         /* enum wire_judgement */
-    uint8_t reason;         /* enum reason, when dropped or error */
+    uint64_t identity;  /* the fingerprint, or XXH3-64 of the key */
+    const char *key;    /* only when the policy gave one that is not the fingerprint */
+    const char *detail; /* free text, error text */
+    const char *code;   /* a policy's own code, without "policy."; only with REASON_POLICY_CODE */
+    const char *name;   /* the nameTemplate rendered, not sanitised; NULL without nameTemplate */
+    uint32_t policy;    /* number for judge_policy_name */
+    int16_t priority;   /* 0..1000, lower first */
+    uint8_t answer;     /* enum wire_judgement */
+    uint8_t reason;     /* enum reason, when dropped or error */
 };
 
 struct retrigger_question {
-    size_t alert;           /* in the alert_set */
-    const char *task;       /* name */
+    size_t alert;     /* in the alert_set */
+    const char *task; /* name */
     enum task_phase phase;
     bool gone;
     moment_t created_at, completed_at, starts_at;
@@ -64,14 +68,14 @@ struct retrigger_question {
 };
 struct retrigger_answer {
     enum wire_answer answer;
-    moment_t at;            /* ANSWER_AT */
-    enum reason reason;     /* REASON_NONE, POLICY_RETRIGGER, POLICY_CODE or an error */
-    char *code, *detail;    /* as in judgement */
+    moment_t at;         /* ANSWER_AT */
+    enum reason reason;  /* REASON_NONE, POLICY_RETRIGGER, POLICY_CODE or an error */
+    char *code, *detail; /* as in judgement */
 };
 
 struct composition {
     bool ok;
-    enum reason reason;     /* when not ok */
+    enum reason reason; /* when not ok */
     char *detail;
     char *title, *body, *prompt, *branch; /* branch NULL: none */
     size_t prompt_len;
@@ -82,15 +86,16 @@ struct composition {
 struct judge_setup {
     const struct spawner *spawner;
     const struct policy_files *files;
-    struct alert_set *set;  /* NULL: only load (for `check`) */
+    struct alert_set *set; /* NULL: only load (for `check`) */
     moment_t now;
     struct judge_limits limits;
 }; /* what it points to stays the caller's and outlives the judge */
 
 struct judge;
 
-/* Each start: -1 = nothing calls back; else `done` exactly once, never from inside. `e` != NULL only when judging is
- * impossible altogether (no worker can be started); what goes wrong with single alerts is in their answers. */
+/* Each start: -1 = nothing calls back; else `done` exactly once, never from inside. `e` != NULL only when
+ * judging is impossible altogether (no worker can be started); what goes wrong with single alerts is in their
+ * answers. */
 typedef void judge_done_cb(void *arg, const struct err *e);
 
 int judge_start(struct worker_pool *pool, const struct judge_setup *setup, judge_done_cb *done, void *arg,
@@ -100,13 +105,15 @@ const char *judge_policy_name(const struct judge *j, uint32_t policy); /* "defau
 
 /* What READY said, plus the problems of policy_files. Loud: these go to log and status. */
 size_t judge_problems(const struct judge *j);
-const char *judge_problem(const struct judge *j, size_t i);  /* "payments.lua:31: ..." or "promptTemplate: ..." */
+const char *judge_problem(const struct judge *j,
+                          size_t i); /* "payments.lua:31: ..." or "promptTemplate: ..." */
 /* Fallbacks and deaths of this cycle, one sentence each (deduplicated, with a count): for the log. */
 size_t judge_notes(const struct judge *j);
 const char *judge_note(const struct judge *j, size_t i);
 /* Loaded policies in the order of choice, for `check`. */
 size_t judge_policies(const struct judge *j);
-void judge_policy(const struct judge *j, size_t i, const char **name_r, const char **file_r, const char **match_r);
+void judge_policy(const struct judge *j, size_t i, const char **name_r, const char **file_r,
+                  const char **match_r);
 
 /* answers: n entries, owned by the caller (zeroed before; retrigger_answer_deinit). */
 int judge_retrigger(struct judge *j, const struct retrigger_question *questions, size_t n,

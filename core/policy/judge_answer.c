@@ -24,12 +24,14 @@ void judge_refuse(struct judge *j, size_t item, enum reason reason, uint32_t pol
     size_t len = utf8_cut(detail, strlen(detail), JUDGE_DETAIL_MAX);
     if (j->task == ASK_JUDGE) {
         struct judgement *v = &j->judgements[item];
-        *v = (struct judgement){.identity = alert_set_at(j->setup.set, item)->fingerprint, .policy = policy,
-                                .answer = JUDGED_ERROR, .reason = (uint8_t)reason,
+        *v = (struct judgement){.identity = alert_set_at(j->setup.set, item)->fingerprint,
+                                .policy = policy,
+                                .answer = JUDGED_ERROR,
+                                .reason = (uint8_t)reason,
                                 .detail = arena_add(&j->arena, detail, len)};
     } else if (j->task == ASK_RETRIGGER) {
-        j->answers[item] = (struct retrigger_answer){.answer = ANSWER_ERROR, .at = MOMENT_NONE, .reason = reason,
-                                                     .detail = xstrndup(detail, len)};
+        j->answers[item] = (struct retrigger_answer){
+            .answer = ANSWER_ERROR, .at = MOMENT_NONE, .reason = reason, .detail = xstrndup(detail, len)};
     } else {
         j->compositions[item] = (struct composition){.reason = reason, .detail = xstrndup(detail, len)};
     }
@@ -45,7 +47,9 @@ void judge_refuse_rest(struct judge *j, enum reason reason, const char *detail)
 
 void judge_describe(const struct judge *j, size_t item, struct buf *b)
 {
-    size_t i = j->task == ASK_JUDGE ? item : j->task == ASK_RETRIGGER ? j->questions[item].alert : j->alerts[item];
+    size_t i = j->task == ASK_JUDGE       ? item
+               : j->task == ASK_RETRIGGER ? j->questions[item].alert
+                                          : j->alerts[item];
     const struct alert_record *r = alert_set_at(j->setup.set, i);
     const char *name = alert_set_alertname(j->setup.set, r);
     sentence_add(b, name, strlen(name), 100);

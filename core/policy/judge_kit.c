@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "policy/judge_kit.h"
@@ -22,7 +23,9 @@ void kit_open(struct kit *k, const char *worker, size_t ahead)
     if (worker_pool_create(&k->loop, worker, ahead, &k->pool, &e) != 0)
         fail_msg("%s", e.msg);
     k->spawner = (struct spawner){
-        .name = (char *)"oom", .ns = (char *)"default", .prompt_template = (char *)"{{.Title}}",
+        .name = (char *)"oom",
+        .ns = (char *)"default",
+        .prompt_template = (char *)"{{.Title}}",
         .poll_interval_us = 120 * MOMENT_SECOND,
     };
     k->policies.files = k->files;
@@ -43,7 +46,8 @@ void kit_alert_with(struct kit *k, const char *alertname, const char *labels, co
     buf_addf(&b,
              "{\"labels\":{\"alertname\":\"%s\"%s%s},\"annotations\":{%s},\"fingerprint\":\"%016zx\","
              "\"startsAt\":\"2026-11-22T08:15:30Z\",\"endsAt\":\"2026-11-23T08:15:30Z\","
-             "\"updatedAt\":\"2026-11-22T08:15:30Z\",\"generatorURL\":\"http://p/g\",\"receivers\":[{\"name\":\"r\"}],"
+             "\"updatedAt\":\"2026-11-22T08:15:30Z\",\"generatorURL\":\"http://p/"
+             "g\",\"receivers\":[{\"name\":\"r\"}],"
              "\"status\":{\"state\":\"active\",\"silencedBy\":[],\"inhibitedBy\":[]}}",
              alertname, labels[0] ? "," : "", labels, annotations, alert_set_len(k->set) + 0xa0);
     if (alert_set_add(k->set, NULL, b.data, b.len, &e) != 0)
@@ -62,12 +66,13 @@ static void on_done(void *arg, const struct err *e)
     assert_false(k->done); /* once */
     k->done = true;
     k->err = e != NULL ? *e : (struct err){0};
+    uv_stop(&k->loop);
 }
 
 static void wait_done(struct kit *k)
 {
     while (!k->done)
-        uv_run(&k->loop, UV_RUN_ONCE);
+        uv_run(&k->loop, UV_RUN_DEFAULT); /* ONCE would wait for more after a timer's callback */
 }
 
 static void must(int rc, const struct err *e, struct kit *k)

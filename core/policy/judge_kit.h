@@ -1,4 +1,5 @@
-/* For tests of judging: a loop, a pool, a spawner, policies from strings, alerts from names, and waiting for done. */
+/* For tests of judging: a loop, a pool, a spawner, policies from strings, alerts from names, and waiting for
+ * done. */
 #pragma once
 
 #include "policy/judge.h"

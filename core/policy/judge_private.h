@@ -1,4 +1,5 @@
-/* What judge.c (decides), judge_write.c (asks) and judge_read.c (checks answers) share. Nobody else includes it. */
+/* What judge.c (decides), judge_write.c (asks), judge_ready.c and judge_read.c (check answers), judge_death.c
+ * (blames) and judge_answer.c share. Nobody else includes it. */
 #pragma once
 
 #include "policy/judge.h"
@@ -31,10 +32,11 @@ struct judge {
     /* the open question: its items are 0..n-1, and these numbers are the ids on the wire */
     enum judge_task task;
     size_t n;
-    uint8_t *answered;   /* a bit for each item */
-    size_t left;         /* not yet answered */
-    size_t first;        /* every item before it is answered */
-    size_t solo_until;   /* items before it are asked one at a time: a worker died there and nobody knows of what */
+    uint8_t *answered; /* a bit for each item */
+    size_t left;       /* not yet answered */
+    size_t first;      /* every item before it is answered */
+    size_t solo_until; /* items before it are asked one at a time: a worker died there and nobody knows of
+                          what */
     const struct retrigger_question *questions;
     struct retrigger_answer *answers;
     const size_t *alerts;
@@ -47,10 +49,10 @@ struct judge {
     struct buf space; /* one alert on its way */
 
     /* time */
-    uint64_t calls;      /* the black box as last seen */
-    uint64_t looked_at;  /* uv_hrtime / 1000 of the last look */
-    int64_t stalled_us;  /* since the box moved, in looks: a loop that stood still is not the worker's fault */
-    int64_t used_us;     /* of limits.cycle_us */
+    uint64_t calls;     /* the black box as last seen */
+    uint64_t looked_at; /* uv_hrtime / 1000 of the last look */
+    int64_t stalled_us; /* since the box moved, in looks: a loop that stood still is not the worker's fault */
+    int64_t used_us;    /* of limits.cycle_us */
 
     /* the answers */
     struct judgement *judgements;
@@ -59,7 +61,7 @@ struct judge {
     /* what is known of policies */
     struct policy *policies;
     size_t n_policies;
-    char **names; /* number -> name; 0 is "default" */
+    char **names;     /* number -> name; 0 is "default" */
     uint32_t *deaths; /* by name number */
     size_t n_names;
     bool *left_out;    /* by file: loading it killed a worker */
@@ -76,10 +78,21 @@ void judge_write_setup(const struct judge *j, struct buf *b);
 /* Fills batch, n_batch and a frame from the items that are open. */
 int judge_write_batch(struct judge *j, struct buf *b, struct err *e);
 
-/* judge_read.c: each checks everything before it changes anything; -1 = nonsense, `e` says what. */
+/* judge_ready.c and judge_read.c: each checks everything before it changes anything; -1 = nonsense, `e` says
+ * what. */
 int judge_read_ready(struct judge *j, struct wire_reader *r, struct err *e);
 int judge_read_answer(struct judge *j, enum wire_type type, struct wire_reader *r, struct err *e);
 void policies_free(struct judge *j);
+enum { POLICY_NAME_MAX = 100, TASK_TEXT_MAX = 256 * 1024 /* one label or annotation */ };
+/* A text of at most `max` bytes, UTF-8 without NUL. */
+int judge_get_text(struct wire_reader *r, size_t max, const char *what, struct wire_text *t_r, struct err *e);
+bool wire_text_is(struct wire_text t, const char *s);
+int judge_check_end(const struct wire_reader *r, const char *what, struct err *e);
+
+/* judge_death.c: the alert or the file that a dead worker had in hand pays for it. */
+void judge_died_asking(struct judge *j, const struct worker_death *d);
+void judge_died_loading(struct judge *j, const struct worker_death *d);
+void judge_note_add(struct judge *j, const char *text);
 
 /* judge_answer.c: answers that the engine gives itself */
 void judge_mark(struct judge *j, size_t item);

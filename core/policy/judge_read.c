@@ -1,5 +1,5 @@
-/* What a worker said, checked word by word: it may have been taken over by the alert it was judging. Nothing of a frame
- * is used before the whole frame has been read and found right. */
+/* What a worker answered, checked word by word: it may have been taken over by the alert it was judging.
+ * Nothing of a frame is used before the whole frame has been read and found right. */
 #include "policy/judge_private.h"
 
 #include "alerts/identity.h"
@@ -10,15 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    READY_MAX = POLICY_FILES_MAX + 1,
-    POLICY_NAME_MAX = 100,
-    MATCH_TEXT_MAX = 4096,
-    TASK_TEXT_MAX = 256 * 1024, /* one label or annotation */
-};
-
-/* A text of at most `max` bytes, UTF-8 without NUL. */
-static int get_text(struct wire_reader *r, size_t max, const char *what, struct wire_text *t_r, struct err *e)
+int judge_get_text(struct wire_reader *r, size_t max, const char *what, struct wire_text *t_r, struct err *e)
 {
     *t_r = wire_get_text(r);
     if (r->bad)
@@ -32,174 +24,19 @@ static int get_text(struct wire_reader *r, size_t max, const char *what, struct 
     return 0;
 }
 
-static bool text_is(struct wire_text t, const char *s)
+bool wire_text_is(struct wire_text t, const char *s)
 {
     return t.len == strlen(s) && memcmp(t.s, s, t.len) == 0;
 }
 
-static char *text_dup(struct wire_text t)
-{
-    return xstrndup(t.s, t.len);
-}
-
 static char *text_dup_or_null(struct wire_text t)
 {
-    return t.len > 0 ? text_dup(t) : NULL;
+    return t.len > 0 ? xstrndup(t.s, t.len) : NULL;
 }
 
-static int check_end(const struct wire_reader *r, const char *what, struct err *e)
+int judge_check_end(const struct wire_reader *r, const char *what, struct err *e)
 {
     return wire_at_end(r) ? 0 : err_set(e, ERR_INVALID, "%s of a wrong length", what);
-}
-
-/* One word, as names of policies are. */
-static int check_word(struct wire_text t, const char *what, struct err *e)
-{
-    for (size_t i = 0; i < t.len; i++)
-        if ((unsigned char)t.s[i] < 0x20 || t.s[i] == 0x7f)
-            return err_set(e, ERR_INVALID, "%s with control bytes", what);
-    return 0;
-}
-
-static void add_problem(struct judge *j, const char *what, struct wire_text sentence)
-{
-    struct buf b = {0};
-    /* worker's sentences mostly start with the file and line themselves */
-    if (sentence.len < strlen(what) || memcmp(sentence.s, what, strlen(what)) != 0)
-        buf_addf(&b, "%s: ", what);
-    sentence_add(&b, sentence.s, sentence.len, JUDGE_DETAIL_MAX);
-    bool known = false; /* later workers of the cycle say the same again */
-    for (size_t i = 0; i < j->problems.n; i++)
-        known = known || strcmp(j->problems.v[i].text, b.data) == 0;
-    if (!known)
-        sentences_add(&j->problems, 2 * JUDGE_NOTES_MAX + POLICY_FILES_MAX, b.data);
-    buf_free(&b);
-}
-
-static int find_file(const struct judge *j, struct wire_text name)
-{
-    for (size_t i = 0; i < j->setup.files->n; i++)
-        if (text_is(name, j->setup.files->files[i].name))
-            return (int)i;
-    return -1;
-}
-
-/* READY's three lists go through twice: checked, then taken. `take` false: only checks. */
-static int read_broken(struct judge *j, struct wire_reader *r, bool take, struct err *e)
-{
-    uint32_t n = wire_get_u32(r);
-    if (n > j->setup.files->n)
-        return err_set(e, ERR_INVALID, "%u broken policies of %zu", n, j->setup.files->n);
-    for (uint32_t i = 0; i < n; i++) {
-        struct wire_text file, sentence;
-        if (get_text(r, 255, "file name", &file, e) != 0 || get_text(r, JUDGE_DETAIL_MAX, "sentence", &sentence, e) != 0)
-            return -1;
-        int number = find_file(j, file);
-        if (number < 0)
-            return err_set(e, ERR_INVALID, "a policy file that it was not given");
-        /* why a file of no bytes is broken is known here, and was said */
-        if (take && !j->left_out[number] && j->setup.files->files[number].len > 0)
-            add_problem(j, j->setup.files->files[number].name, sentence);
-    }
-    return 0;
-}
-
-static int read_good(struct judge *j, struct wire_reader *r, bool take, struct err *e)
-{
-    uint32_t n = wire_get_u32(r);
-    if (n > j->setup.files->n + 1)
-        return err_set(e, ERR_INVALID, "%u policies of %zu", n, j->setup.files->n);
-    if (take)
-        j->policies = xcalloc(n + 1, sizeof *j->policies);
-    for (uint32_t i = 0; i < n; i++) {
-        struct wire_text name, file, match;
-        if (get_text(r, POLICY_NAME_MAX, "policy name", &name, e) != 0 || check_word(name, "policy name", e) != 0 ||
-            get_text(r, 255, "file name", &file, e) != 0 || get_text(r, MATCH_TEXT_MAX, "match", &match, e) != 0)
-            return -1;
-        if (name.len == 0 || (find_file(j, file) < 0 && !text_is(file, "default.lua")))
-            return err_set(e, ERR_INVALID, "a policy that it was not given");
-        if (take) {
-            struct policy *p = &j->policies[j->n_policies++];
-            *p = (struct policy){text_dup(name), text_dup(file), text_dup(match), 0};
-            p->name_number = judge_name_number(j, p->name);
-        }
-    }
-    return 0;
-}
-
-/* "prompt" -> "promptTemplate": where the person finds it. */
-static void template_where(struct wire_text which, struct buf *b)
-{
-    if (text_is(which, "prompt") || text_is(which, "branch") || text_is(which, "name")) {
-        buf_add(b, which.s, which.len);
-        buf_adds(b, text_is(which, "branch") ? "" : "Template");
-        return;
-    }
-    const char *bracket = memchr(which.s, '[', which.len);
-    size_t kind = bracket != NULL ? (size_t)(bracket - which.s) : which.len;
-    buf_adds(b, "taskTemplate.metadata.");
-    sentence_add(b, which.s, kind, 64);
-    if (bracket != NULL) {
-        buf_addc(b, 's');
-        sentence_add(b, bracket, which.len - kind, 320);
-    }
-}
-
-static int read_templates(struct judge *j, struct wire_reader *r, bool take, struct err *e)
-{
-    uint32_t n = wire_get_u32(r);
-    if (n > 3 + j->setup.spawner->n_labels + j->setup.spawner->n_annotations)
-        return err_set(e, ERR_INVALID, "%u broken templates", n);
-    for (uint32_t i = 0; i < n; i++) {
-        struct wire_text which, sentence;
-        if (get_text(r, TASK_TEXT_MAX, "template's place", &which, e) != 0 ||
-            get_text(r, JUDGE_DETAIL_MAX, "sentence", &sentence, e) != 0)
-            return -1;
-        if (take) {
-            struct buf where = {0};
-            template_where(which, &where);
-            add_problem(j, where.data, sentence);
-            buf_free(&where);
-        }
-    }
-    return 0;
-}
-
-static int read_ready(struct judge *j, struct wire_reader *r, bool take, struct err *e)
-{
-    if (read_broken(j, r, take, e) != 0 || read_good(j, r, take, e) != 0 || read_templates(j, r, take, e) != 0)
-        return -1;
-    bool there = wire_get_u8(r) != 0;
-    if (take && !there && j->setup.spawner->policy != NULL) {
-        struct buf b = {0};
-        buf_adds(&b, "no policy is named \"");
-        sentence_add(&b, j->setup.spawner->policy, strlen(j->setup.spawner->policy), 100);
-        buf_adds(&b, "\": its alerts get no Task");
-        add_problem(j, "alerts.kelos.dev/policy", (struct wire_text){b.data, b.len});
-        buf_free(&b);
-    }
-    return check_end(r, "a READY", e);
-}
-
-void policies_free(struct judge *j)
-{
-    for (size_t i = 0; i < j->n_policies; i++) {
-        free(j->policies[i].name);
-        free(j->policies[i].file);
-        free(j->policies[i].match);
-    }
-    free(j->policies);
-    j->policies = NULL;
-    j->n_policies = 0;
-}
-
-int judge_read_ready(struct judge *j, struct wire_reader *r, struct err *e)
-{
-    struct wire_reader again = *r;
-    if (read_ready(j, r, false, e) != 0)
-        return -1;
-    policies_free(j);
-    return read_ready(j, &again, true, e);
 }
 
 /* The next item that an answer is owed for. */
@@ -251,7 +88,7 @@ static int get_reason(struct wire_reader *r, bool error, enum reason word, enum 
     char code[JUDGE_CODE_MAX + sizeof prefix];
     *reason_r = REASON_NONE;
     *own_r = (struct wire_text){"", 0};
-    if (get_text(r, sizeof code - 1, "reason", &t, e) != 0)
+    if (judge_get_text(r, sizeof code - 1, "reason", &t, e) != 0)
         return -1;
     memcpy(code, t.s, t.len);
     code[t.len] = '\0';
@@ -273,13 +110,14 @@ static int get_reason(struct wire_reader *r, bool error, enum reason word, enum 
 static int get_policy(struct judge *j, struct wire_reader *r, uint32_t *number_r, struct err *e)
 {
     struct wire_text name, where;
-    if (get_text(r, POLICY_NAME_MAX, "policy name", &name, e) != 0 || get_text(r, 256, "place", &where, e) != 0)
+    if (judge_get_text(r, POLICY_NAME_MAX, "policy name", &name, e) != 0 ||
+        judge_get_text(r, 256, "place", &where, e) != 0)
         return -1;
     *number_r = 0;
-    if (text_is(name, "default"))
+    if (wire_text_is(name, "default"))
         return 0;
     for (size_t i = 0; i < j->n_policies; i++)
-        if (text_is(name, j->policies[i].name)) {
+        if (wire_text_is(name, j->policies[i].name)) {
             *number_r = j->policies[i].name_number;
             return 0;
         }
@@ -307,7 +145,7 @@ static int get_key(struct wire_reader *r, struct wire_text *key_r, struct err *e
         return err_set(e, ERR_INVALID, "a key that is neither there nor not");
     if (has == 0)
         return 0;
-    if (get_text(r, JUDGE_KEY_MAX, "key", key_r, e) != 0)
+    if (judge_get_text(r, JUDGE_KEY_MAX, "key", key_r, e) != 0)
         return -1;
     return key_r->len > 0 ? 0 : err_set(e, ERR_INVALID, "an empty key");
 }
@@ -324,17 +162,18 @@ static int read_judged(struct judge *j, struct wire_reader *r, struct err *e)
     if (v.answer > JUDGED_ERROR)
         return err_set(e, ERR_INVALID, "an answer that there is not");
     if (get_reason(r, v.answer == JUDGED_ERROR, REASON_POLICY_FILTER, &reason, &own, e) != 0 ||
-        get_text(r, JUDGE_DETAIL_MAX, "detail", &detail, e) != 0 || get_policy(j, r, &v.policy, e) != 0 ||
-        get_key(r, &key, e) != 0)
+        judge_get_text(r, JUDGE_DETAIL_MAX, "detail", &detail, e) != 0 ||
+        get_policy(j, r, &v.policy, e) != 0 || get_key(r, &key, e) != 0)
         return -1;
     if ((v.answer == JUDGED_DROP) != (reason == REASON_POLICY_FILTER || reason == REASON_POLICY_CODE))
         return err_set(e, ERR_INVALID, "a reason that does not fit the answer");
     int64_t priority = wire_get_i64(r);
     if (priority < 0 || priority > 1000)
         return err_set(e, ERR_INVALID, "a priority outside of 0 to 1000");
-    if (get_text(r, JUDGE_NAME_MAX, "name", &name, e) != 0 ||
-        get_text(r, JUDGE_DETAIL_MAX, "name's error", &name_error, e) != 0 ||
-        get_text(r, JUDGE_DETAIL_MAX, "fallback", &fallback, e) != 0 || check_end(r, "a JUDGED", e) != 0)
+    if (judge_get_text(r, JUDGE_NAME_MAX, "name", &name, e) != 0 ||
+        judge_get_text(r, JUDGE_DETAIL_MAX, "name's error", &name_error, e) != 0 ||
+        judge_get_text(r, JUDGE_DETAIL_MAX, "fallback", &fallback, e) != 0 ||
+        judge_check_end(r, "a JUDGED", e) != 0)
         return -1;
     if (v.answer == JUDGED_KEEP && name_error.len > 0) { /* without a name nothing can be done for it */
         v.answer = JUDGED_ERROR;
@@ -347,7 +186,8 @@ static int read_judged(struct judge *j, struct wire_reader *r, struct err *e)
     v.code = arena_add(&j->arena, own.s, own.len);
     v.key = arena_add(&j->arena, key.s, key.len);
     v.name = arena_add(&j->arena, name.s, name.len);
-    v.identity = key.len > 0 ? identity_of_key(key.s, key.len) : alert_set_at(j->setup.set, item)->fingerprint;
+    v.identity =
+        key.len > 0 ? identity_of_key(key.s, key.len) : alert_set_at(j->setup.set, item)->fingerprint;
     j->judgements[item] = v;
     add_fallback(j, fallback);
     judge_mark(j, item);
@@ -368,8 +208,8 @@ static int read_retriggered(struct judge *j, struct wire_reader *r, struct err *
     v.answer = (enum wire_answer)answer;
     v.at = wire_get_i64(r);
     if (get_reason(r, v.answer == ANSWER_ERROR, REASON_POLICY_RETRIGGER, &v.reason, &own, e) != 0 ||
-        get_text(r, JUDGE_DETAIL_MAX, "detail", &detail, e) != 0 || get_policy(j, r, &policy, e) != 0 ||
-        check_end(r, "a RETRIGGERED", e) != 0)
+        judge_get_text(r, JUDGE_DETAIL_MAX, "detail", &detail, e) != 0 || get_policy(j, r, &policy, e) != 0 ||
+        judge_check_end(r, "a RETRIGGERED", e) != 0)
         return -1;
     if (v.answer != ANSWER_AT)
         v.at = MOMENT_NONE;
@@ -388,25 +228,26 @@ static int get_texts(struct wire_reader *r, size_t n, const char *what, char ***
     *v_r = xcalloc(n + 1, sizeof **v_r);
     for (size_t i = 0; i < n; i++) {
         struct wire_text t;
-        if (get_text(r, TASK_TEXT_MAX, what, &t, e) != 0)
+        if (judge_get_text(r, TASK_TEXT_MAX, what, &t, e) != 0)
             return -1;
-        (*v_r)[i] = text_dup(t);
+        (*v_r)[i] = xstrndup(t.s, t.len);
     }
     return 0;
 }
 
-static int read_composition(struct judge *j, struct wire_reader *r, struct composition *c, struct wire_text *fallback_r,
-                            struct err *e)
+static int read_composition(struct judge *j, struct wire_reader *r, struct composition *c,
+                            struct wire_text *fallback_r, struct err *e)
 {
     struct wire_text own, detail, title, body, prompt, branch;
     uint8_t ok = wire_get_u8(r);
     if (ok > 1)
         return err_set(e, ERR_INVALID, "an answer that there is not");
     if (get_reason(r, !ok, REASON_NONE, &c->reason, &own, e) != 0 ||
-        get_text(r, JUDGE_DETAIL_MAX, "detail", &detail, e) != 0 ||
-        get_text(r, JUDGE_NAME_MAX, "title", &title, e) != 0 || get_text(r, JUDGE_BODY_MAX, "body", &body, e) != 0 ||
-        get_text(r, JUDGE_PROMPT_MAX, "prompt", &prompt, e) != 0 ||
-        get_text(r, JUDGE_NAME_MAX, "branch", &branch, e) != 0)
+        judge_get_text(r, JUDGE_DETAIL_MAX, "detail", &detail, e) != 0 ||
+        judge_get_text(r, JUDGE_NAME_MAX, "title", &title, e) != 0 ||
+        judge_get_text(r, JUDGE_BODY_MAX, "body", &body, e) != 0 ||
+        judge_get_text(r, JUDGE_PROMPT_MAX, "prompt", &prompt, e) != 0 ||
+        judge_get_text(r, JUDGE_NAME_MAX, "branch", &branch, e) != 0)
         return -1;
     if (ok && c->reason != REASON_NONE)
         return err_set(e, ERR_INVALID, "a reason that does not fit the answer");
@@ -423,15 +264,16 @@ static int read_composition(struct judge *j, struct wire_reader *r, struct compo
         n_annotations = 0;
     c->n_annotations = n_annotations;
     if (get_texts(r, n_annotations, "annotation", &c->annotations, e) != 0 ||
-        get_text(r, JUDGE_DETAIL_MAX, "fallback", fallback_r, e) != 0 || check_end(r, "a COMPOSED", e) != 0)
+        judge_get_text(r, JUDGE_DETAIL_MAX, "fallback", fallback_r, e) != 0 ||
+        judge_check_end(r, "a COMPOSED", e) != 0)
         return -1;
     c->ok = ok;
     c->detail = text_dup_or_null(detail);
-    c->title = text_dup(title);
-    c->body = text_dup(body);
-    c->prompt = text_dup(prompt);
+    c->title = xstrndup(title.s, title.len);
+    c->body = xstrndup(body.s, body.len);
+    c->prompt = xstrndup(prompt.s, prompt.len);
     c->prompt_len = prompt.len;
-    c->branch = j->setup.spawner->branch_template != NULL ? text_dup(branch) : NULL;
+    c->branch = j->setup.spawner->branch_template != NULL ? xstrndup(branch.s, branch.len) : NULL;
     return 0;
 }
 

@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Strings that live until arena_free. Equal strings that come soon after one another are kept once: a policy says the
- * same few things of thousands of alerts. */
+/* Strings that live until arena_free. Equal strings that come soon after one another are kept once: a policy
+ * says the same few things of thousands of alerts. */
 struct arena {
     struct arena_block *blocks;
     const char *recent[64];
@@ -19,7 +19,7 @@ struct sentences {
         char *text;
         uint64_t times;
         char *shown; /* text, or "text (12 times)"; made on demand */
-    } *v;
+    } * v;
     size_t n;
     uint64_t more; /* that found no room */
 };

@@ -29,7 +29,8 @@ static void write_tree(struct buf *b, const cJSON *v, int depth)
         const cJSON *child;
         wire_u8(b, cJSON_IsArray(v) ? 'l' : 'm');
         wire_u32(b, (uint32_t)cJSON_GetArraySize(v));
-        cJSON_ArrayForEach(child, v) {
+        cJSON_ArrayForEach(child, v)
+        {
             if (cJSON_IsObject(v))
                 wire_str(b, child->string);
             write_tree(b, child, depth + 1);
@@ -101,7 +102,9 @@ void judge_write_setup(const struct judge *j, struct buf *b)
 
 static size_t alert_of(const struct judge *j, size_t item)
 {
-    return j->task == ASK_JUDGE ? item : j->task == ASK_RETRIGGER ? j->questions[item].alert : j->alerts[item];
+    return j->task == ASK_JUDGE       ? item
+           : j->task == ASK_RETRIGGER ? j->questions[item].alert
+                                      : j->alerts[item];
 }
 
 static void write_retrigger(struct buf *b, const struct retrigger_question *q)
@@ -137,15 +140,16 @@ static int write_item(struct judge *j, size_t item, struct buf *b, struct err *e
 
 int judge_write_batch(struct judge *j, struct buf *b, struct err *e)
 {
-    static const enum wire_type types[] = {[ASK_JUDGE] = WIRE_JUDGE, [ASK_RETRIGGER] = WIRE_RETRIGGER,
-                                           [ASK_COMPOSE] = WIRE_COMPOSE};
+    static const enum wire_type types[] = {
+        [ASK_JUDGE] = WIRE_JUDGE, [ASK_RETRIGGER] = WIRE_RETRIGGER, [ASK_COMPOSE] = WIRE_COMPOSE};
     size_t mark = wire_begin(b, types[j->task]);
     size_t count_at = b->len;
     wire_u32(b, 0); /* how many: known at the end */
     j->n_batch = j->n_got = 0;
     while (j->first < j->n && !judge_is_open(j, j->first))
         j->first++;
-    for (size_t i = j->first; i < j->n && j->n_batch < JUDGE_BATCH_ALERTS && b->len - mark < JUDGE_BATCH_BYTES; i++) {
+    for (size_t i = j->first;
+         i < j->n && j->n_batch < JUDGE_BATCH_ALERTS && b->len - mark < JUDGE_BATCH_BYTES; i++) {
         if (!judge_is_open(j, i))
             continue;
         if (write_item(j, i, b, e) != 0)

@@ -170,8 +170,9 @@ static int read_dir(const char *dir, struct policy_files *f, struct err *e)
     int rc = list_names(fcntl(fd, F_DUPFD_CLOEXEC, 0), &names, &n, e);
     for (size_t i = 0; i < n && rc == 0; i++)
         if (strcmp(names[i], DEFAULT_FILE) == 0)
-            add_problem(f, DEFAULT_FILE, xstrdup("is left out: the name belongs to the bundled default policy; give "
-                                                 "the file another name"));
+            add_problem(f, DEFAULT_FILE,
+                        xstrdup("is left out: the name belongs to the bundled default policy; give "
+                                "the file another name"));
         else if (f->n == POLICY_FILES_MAX)
             rc = err_set(e, ERR_LIMIT, "holds more than %d policies", POLICY_FILES_MAX);
         else

@@ -1,11 +1,13 @@
-/* The policy files of --policies DIR, read by the engine and handed to the worker: *.lua files directly in DIR, in byte
- * order of their names, through one directory descriptor. Where DIR is a mounted ConfigMap, that is the one behind its
+/* The policy files of --policies DIR, read by the engine and handed to the worker: *.lua files directly in
+ * DIR, in byte order of their names, through one directory descriptor. Where DIR is a mounted ConfigMap, that
+ * is the one behind its
  * `..data` link, opened once: all files come from one generation, however often the link moves meanwhile.
  * Not policies: *_spec.lua, names that start with ".", and default.lua (the bundled one's name: a problem).
  * The engine never parses them.
  *
- * A file that cannot be used (too large, empty, no UTF-8, no regular file, unreadable) is a problem, and stands in
- * `files` with length 0: nobody knows which alerts its match would have claimed, so it may not just vanish. */
+ * A file that cannot be used (too large, empty, no UTF-8, no regular file, unreadable) is a problem, and
+ * stands in `files` with length 0: nobody knows which alerts its match would have claimed, so it may not just
+ * vanish. */
 #pragma once
 
 #include "base/err.h"
@@ -19,7 +21,7 @@ enum {
 };
 
 struct policy_file {
-    char *name; /* "10-payments.lua" */
+    char *name;   /* "10-payments.lua" */
     char *source; /* never NULL */
     size_t len;   /* 0: the file cannot be used, see problems */
 };
@@ -30,11 +32,11 @@ struct policy_files {
     uint64_t hash; /* XXH3-64 of names and contents: the generation */
     struct policy_problem {
         char *file, *sentence;
-    } *problems; /* a file that is too large, no UTF-8, no regular file, unreadable */
+    } * problems; /* a file that is too large, no UTF-8, no regular file, unreadable */
     size_t n_problems;
 };
 
-/* `dir` NULL: no files (the default policy judges everything). -1: the directory cannot be read at all, or holds more
- * than POLICY_FILES_MAX policies. */
+/* `dir` NULL: no files (the default policy judges everything). -1: the directory cannot be read at all, or
+ * holds more than POLICY_FILES_MAX policies. */
 int policy_files_read(const char *dir, struct policy_files **files_r, struct err *e);
 void policy_files_free(struct policy_files **files);

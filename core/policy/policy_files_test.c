@@ -1,9 +1,11 @@
-/* Reading a directory of policies: what counts, what is a problem, and that a ConfigMap is read as one generation. */
+/* Reading a directory of policies: what counts, what is a problem, and that a ConfigMap is read as one
+ * generation. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "base/mem.h"
@@ -198,8 +200,8 @@ static void hash_is_of_names_and_contents(void **state)
     policy_files_free(&f);
 }
 
-/* As kubelet lays a ConfigMap out: DIR/x.lua -> ..data/x.lua, DIR/..data -> ..2026_1. The old generation's names in DIR
- * may lag behind; what counts is what ..data holds. */
+/* As kubelet lays a ConfigMap out: DIR/x.lua -> ..data/x.lua, DIR/..data -> ..2026_1. The old generation's
+ * names in DIR may lag behind; what counts is what ..data holds. */
 static void reads_a_config_map(void **state)
 {
     (void)state;
@@ -232,8 +234,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
     const struct CMUnitTest tests[] = {
-        T(takes_policies_in_byte_order), T(no_directory_is_no_files),      T(broken_files_stay_as_broken),
-        T(too_many_are_refused),         T(hash_is_of_names_and_contents), T(reads_a_config_map),
+        T(takes_policies_in_byte_order),   T(no_directory_is_no_files),      T(broken_files_stay_as_broken),
+        T(too_many_are_refused),           T(hash_is_of_names_and_contents), T(reads_a_config_map),
         T(follows_links_to_regular_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

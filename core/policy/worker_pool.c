@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -51,7 +52,8 @@ static size_t find_slot(const struct worker_pool *p, const struct worker *w)
 static void tell_waiting(struct worker_pool *p)
 {
     struct err e = p->last;
-    for (size_t n = p->n_waiting; n > 0 && p->waiting != NULL; n--) { /* `got` may cancel others, or wish again */
+    for (size_t n = p->n_waiting; n > 0 && p->waiting != NULL;
+         n--) { /* `got` may cancel others, or wish again */
         struct worker_ticket *t = p->waiting;
         p->waiting = t->next;
         p->n_waiting--;
@@ -110,7 +112,8 @@ static void on_started(void *arg, struct worker *w)
     pool_fill(p);
 }
 
-static int on_frame(void *arg, struct worker *w, enum wire_type type, struct wire_reader *fields, struct err *e)
+static int on_frame(void *arg, struct worker *w, enum wire_type type, struct wire_reader *fields,
+                    struct err *e)
 {
     (void)arg, (void)w, (void)type, (void)fields;
     return err_set(e, ERR_INVALID, "it spoke before it was asked");
@@ -177,8 +180,9 @@ static int check_path(const char *path, struct err *e)
 {
     if (access(path, X_OK) == 0)
         return 0;
-    return err_set(e, ERR_NOT_FOUND, "%s: %s; alertspawner and alertspawner-worker belong side by side, install both",
-                   path, strerror(errno));
+    return err_set(e, ERR_NOT_FOUND,
+                   "%s: %s; alertspawner and alertspawner-worker belong side by side, install both", path,
+                   strerror(errno));
 }
 
 int worker_pool_create(uv_loop_t *loop, const char *worker_path, size_t ahead, struct worker_pool **pool_r,
@@ -187,6 +191,8 @@ int worker_pool_create(uv_loop_t *loop, const char *worker_path, size_t ahead, s
     if (check_path(worker_path, e) != 0)
         return -1;
     signal(SIGPIPE, SIG_IGN);
+    /* Ours are close-on-exec from birth; those that whoever started us left open are not. */
+    close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
     struct worker_pool *p = xcalloc(1, sizeof *p);
     p->loop = loop;
     p->path = realpath(worker_path, NULL); /* the worker is started in "/" */
@@ -231,7 +237,8 @@ int worker_path_default(char **path_r, struct err *e)
     char self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     if (n < 0)
-        return err_set(e, ERR_IO, "/proc/self/exe: %s: cannot tell where alertspawner-worker is", strerror(errno));
+        return err_set(e, ERR_IO, "/proc/self/exe: %s: cannot tell where alertspawner-worker is",
+                       strerror(errno));
     self[n] = '\0';
     char *slash = strrchr(self, '/');
     char *path = xasprintf("%.*s/" WIRE_MAGIC, slash != NULL ? (int)(slash - self) : 0, self);

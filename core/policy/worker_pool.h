@@ -1,6 +1,6 @@
-/* Starts workers and keeps a few started ahead (HELLO has come), because starting costs more than judging a small
- * batch. A worker is taken once and never comes back. A worker that cannot be started is tried again with a doubling
- * delay; who asks meanwhile learns why. One pool per engine. */
+/* Starts workers and keeps a few started ahead (HELLO has come), because starting costs more than judging a
+ * small batch. A worker is taken once and never comes back. A worker that cannot be started is tried again
+ * with a doubling delay; who asks meanwhile learns why. One pool per engine. */
 #pragma once
 
 #include "base/err.h"
@@ -16,7 +16,8 @@ enum {
 };
 
 struct worker_pool;
-/* -1: there is no such executable. Ignores SIGPIPE for the whole process: a worker may die while it is written to. */
+/* -1: there is no such executable. For the whole process: ignores SIGPIPE (a worker may die while it is
+ * written to), and makes every descriptor above stderr close-on-exec. */
 int worker_pool_create(uv_loop_t *loop, const char *worker_path, size_t ahead, struct worker_pool **pool_r,
                        struct err *e);
 /* Kills what is left; the loop must run on. Every judge is freed before. */
@@ -28,8 +29,8 @@ struct worker_ticket {
     void *arg;
     struct worker_ticket *next; /* private */
 };
-/* `got` is called once: perhaps at once with a worker, never at once with an error. The receiver is the worker's owner
- * after worker_own(). */
+/* `got` is called once: perhaps at once with a worker, never at once with an error. The receiver is the
+ * worker's owner after worker_own(). */
 void worker_pool_take(struct worker_pool *pool, struct worker_ticket *ticket);
 void worker_pool_cancel(struct worker_pool *pool, struct worker_ticket *ticket); /* fine when not waiting */
 uv_loop_t *worker_pool_loop(const struct worker_pool *pool);

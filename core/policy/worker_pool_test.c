@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "policy/judge_kit.h"
@@ -62,14 +63,16 @@ static void no_worker(void **state)
 static void another_version(void **state)
 {
     (void)state;
-    judge_with("printf '\\040\\0\\0\\0H\\023\\0\\0\\0alertspawner-worker\\002\\0\\0\\0\\0\\0\\0\\0'; exec sleep 60", ERR_INVALID,
-               "speaks version 2, the engine 1: install both from one build");
+    judge_with(
+        "printf '\\040\\0\\0\\0H\\023\\0\\0\\0alertspawner-worker\\002\\0\\0\\0\\0\\0\\0\\0'; exec sleep 60",
+        ERR_INVALID, "speaks version 2, the engine 1: install both from one build");
 }
 
 static void something_else(void **state)
 {
     (void)state;
-    judge_with("echo 'usage: something [options]'; exec sleep 60", ERR_INVALID, "its first words are no greeting");
+    judge_with("echo 'usage: something [options]'; exec sleep 60", ERR_INVALID,
+               "its first words are no greeting");
 }
 
 static void one_that_ends_at_once(void **state)
@@ -85,7 +88,9 @@ static void an_unspeakable_executable(void **state)
     struct kit k;
     write_script("");
     FILE *f = fopen(script, "w"); /* executable by its mode alone */
-    fputs("\x7f" "ELF", f);
+    fputs("\x7f"
+          "ELF",
+          f);
     fclose(f);
     kit_open(&k, script, 1);
     kit_alert(&k, "A");
@@ -118,9 +123,9 @@ static size_t answered;
 
 static void count_done(void *arg, const struct err *e)
 {
-    (void)arg;
     assert_null(e);
     answered++;
+    uv_stop(arg);
 }
 
 static void many_at_once(void **state)
@@ -133,10 +138,10 @@ static void many_at_once(void **state)
     kit_alert(&k, "A");
     answered = 0;
     for (size_t i = 0; i < 12; i++)
-        assert_int_equal(judge_start(k.pool, &k.setup, count_done, NULL, &j[i], &e), 0);
+        assert_int_equal(judge_start(k.pool, &k.setup, count_done, &k.loop, &j[i], &e), 0);
     judge_free(&j[11]); /* a wish withdrawn */
     while (answered < 11)
-        uv_run(&k.loop, UV_RUN_ONCE);
+        uv_run(&k.loop, UV_RUN_DEFAULT);
     for (size_t i = 0; i < 11; i++)
         judge_free(&j[i]);
     kit_close(&k);

@@ -16,8 +16,9 @@
 enum {
     BOX_BYTES = 4096,
     STDERR_KEPT = 4096,
-    DRAIN_MS = 200, /* after the exit, for what is still in the pipes: somebody else may hold their other end */
-    HANDLES = 5,    /* process, three pipes, timer */
+    DRAIN_MS =
+        200,     /* after the exit, for what is still in the pipes: somebody else may hold their other end */
+    HANDLES = 5, /* process, three pipes, timer */
 };
 
 struct worker {
@@ -28,9 +29,9 @@ struct worker {
     bool running, greeted, out_open, err_open, closing;
     const struct worker_owner *owner; /* NULL: dropped */
     void *arg;
-    struct buf read;        /* an unfinished frame */
-    struct buf said;        /* the end of what came on stderr */
-    char *why;              /* set by worker_kill */
+    struct buf read; /* an unfinished frame */
+    struct buf said; /* the end of what came on stderr */
+    char *why;       /* set by worker_kill */
     enum worker_end end;
     int64_t exit_status;
     int term_signal;
@@ -56,7 +57,8 @@ void sentence_add(struct buf *b, const char *s, size_t len, size_t max)
     }
 }
 
-/* Largest frame of each kind that a worker has reason to send: nobody makes the engine hold more than that. */
+/* Largest frame of each kind that a worker has reason to send: nobody makes the engine hold more than that.
+ */
 static size_t frame_max(char type)
 {
     switch (type) {
@@ -102,7 +104,10 @@ static void close_all(struct worker *w)
 struct black_box worker_box(const struct worker *w)
 {
     const volatile struct black_box *b = w->box;
-    return (struct black_box){.calls = b->calls, .id = b->id, .hook = b->hook, .policy = b->policy,
+    return (struct black_box){.calls = b->calls,
+                              .id = b->id,
+                              .hook = b->hook,
+                              .policy = b->policy,
                               .instructions = b->instructions};
 }
 
@@ -201,7 +206,8 @@ static int check_hello(struct worker *w, enum wire_type type, struct wire_reader
 {
     struct wire_text magic = wire_get_text(r);
     uint32_t version = wire_get_u32(r);
-    if (type != WIRE_HELLO || magic.len != strlen(WIRE_MAGIC) || memcmp(magic.s, WIRE_MAGIC, magic.len) != 0) {
+    if (type != WIRE_HELLO || magic.len != strlen(WIRE_MAGIC) ||
+        memcmp(magic.s, WIRE_MAGIC, magic.len) != 0) {
         worker_kill(w, WORKER_WRONG, "is no %s: its first words are no greeting", WIRE_MAGIC);
         return -1;
     }
@@ -360,7 +366,8 @@ static int box_create(const struct black_box **box_r, struct err *e)
     if (fd < 0)
         return err_set(e, ERR_IO, "black box: %m");
     void *p = MAP_FAILED;
-    if (ftruncate(fd, BOX_BYTES) == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+    if (ftruncate(fd, BOX_BYTES) == 0 &&
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
         p = mmap(NULL, BOX_BYTES, PROT_READ, MAP_SHARED, fd, 0);
     if (p == MAP_FAILED) {
         err_set(e, ERR_IO, "black box: %m");
@@ -386,7 +393,13 @@ static int spawn(uv_loop_t *loop, const char *path, struct worker *w, int box)
     char *env[] = {NULL};
 #endif
     uv_process_options_t options = {
-        .exit_cb = on_ended, .file = path, .args = args, .env = env, .cwd = "/", .stdio_count = 4, .stdio = stdio,
+        .exit_cb = on_ended,
+        .file = path,
+        .args = args,
+        .env = env,
+        .cwd = "/",
+        .stdio_count = 4,
+        .stdio = stdio,
     };
     return uv_spawn(loop, &w->process, &options);
 }
@@ -401,8 +414,8 @@ static void init_handles(uv_loop_t *loop, struct worker *w)
     w->open = HANDLES;
 }
 
-int worker_start(uv_loop_t *loop, const char *path, const struct worker_owner *owner, void *arg, struct worker **w_r,
-                 struct err *e)
+int worker_start(uv_loop_t *loop, const char *path, const struct worker_owner *owner, void *arg,
+                 struct worker **w_r, struct err *e)
 {
     struct worker *w = xcalloc(1, sizeof *w);
     int box = box_create(&w->box, e);
@@ -417,8 +430,8 @@ int worker_start(uv_loop_t *loop, const char *path, const struct worker_owner *o
     close(box);
     if (rc != 0) {
         close_all(w);
-        return err_set(e, rc == UV_ENOENT || rc == UV_EACCES ? ERR_NOT_FOUND : ERR_IO, "starting %s: %s", path,
-                       uv_strerror(rc));
+        return err_set(e, rc == UV_ENOENT || rc == UV_EACCES ? ERR_NOT_FOUND : ERR_IO, "starting %s: %s",
+                       path, uv_strerror(rc));
     }
     w->running = w->out_open = w->err_open = true;
     uv_read_start((uv_stream_t *)&w->out, on_out_space, on_out);
