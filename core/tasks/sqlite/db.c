@@ -32,7 +32,8 @@ int db_error(struct db *db, struct err *e)
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_CANTOPEN:
-        return err_set(e, ERR_IO, "%s: %s; check that you may write the file and its directory", db->path, what);
+        return err_set(e, ERR_IO, "%s: %s (%s); check that you may write the file and its directory", db->path, what,
+                       strerror(db->sql != NULL ? sqlite3_system_errno(db->sql) : 0));
     case SQLITE_IOERR:
         return err_set(e, ERR_IO, "%s: %s; check the disk and the free space", db->path, what);
     default:
@@ -228,7 +229,7 @@ int db_number(struct db *db, const char *text, int64_t otherwise, int64_t *n_r, 
     sqlite3_stmt *st = db_query(db, e, text, "");
     int rc = st == NULL ? -1 : db_row(db, st, e);
     if (rc == 1) {
-        *n_r = sqlite3_column_int64(st, 0);
+        *n_r = sqlite3_column_type(st, 0) == SQLITE_NULL ? otherwise : sqlite3_column_int64(st, 0);
         db_end(st);
         return 0;
     }
