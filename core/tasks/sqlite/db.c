@@ -115,7 +115,7 @@ int db_open(struct db *db, const char *path, enum db_mode mode, struct err *e)
         if (fd >= 0)
             close(fd);
     }
-    int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
     flags |= mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     char *name = uri(path, mode == DB_READ && without_wal(path) ? "?immutable=1" : "");
     int rc = sqlite3_open_v2(name, &db->sql, flags, NULL);

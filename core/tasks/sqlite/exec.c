@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { RETRY_MS = 1000 };
 
@@ -318,7 +319,7 @@ int exec_create(uv_loop_t *loop, struct local_store *store, const struct exec_op
     x->options.guard_path = xstrdup(options->guard_path);
     x->options.output_dir = dir;
     if (x->options.max_parallel <= 0) {
-        int processors = (int)uv_available_parallelism();
+        int processors = (int)sysconf(_SC_NPROCESSORS_ONLN);
         x->options.max_parallel = processors < 2 ? 2 : processors;
     }
     uv_timer_init(loop, &x->retry);

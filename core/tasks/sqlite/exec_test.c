@@ -9,6 +9,7 @@
 
 #include "tasks/sqlite/exec.h"
 #include "tasks/sqlite/guard.h"
+#include "tasks/sqlite/local_db.h"
 #include "tasks/sqlite/testing.h"
 
 #include <dirent.h>
@@ -140,6 +141,12 @@ static int alive(const char *mark)
 static void wait_alive(struct fixture *f, const char *mark, int want)
 {
     while (alive(mark) != want)
+        uv_run(&f->loop, UV_RUN_ONCE);
+}
+
+static void wait_alive_some(struct fixture *f, const char *mark, int least)
+{
+    while (alive(mark) < least)
         uv_run(&f->loop, UV_RUN_ONCE);
 }
 
@@ -403,7 +410,7 @@ static void test_stop(void **state)
     char *command = escapes(mark, "while :; do sleep 1; done");
     with(f, command, 0, 1);
     exec_poke(f->x);
-    wait_alive(f, mark, 2 + 4); /* guard, shell, three sleeps and the inner shell, which may have become its sleep */
+    wait_alive_some(f, mark, 5); /* guard, shell, three sleeps */
     exec_stop(f->x, 200000, on_stopped, &stopped);
     assert_int_equal(stopped, 0);
     while (stopped == 0)
@@ -436,6 +443,31 @@ static void test_guard_killed(void **state)
     expect(f, "a", "Failed", "the guard of the command died (signal 9)");
     wait_alive(f, mark, 0);
     free(pid);
+    free(command);
+}
+
+/* The store cannot take the result when it comes: it is kept and written as soon as that works. */
+static void test_result_kept(void **state)
+{
+    struct fixture *f = *state;
+    sqlite3 *other;
+    struct stat st;
+    make(f, "a", "{\"prompt\":\"\"}");
+    char *path = xasprintf("%s/ended", f->dir), *command = xasprintf("sleep 0.2; touch %s; exit 3", path);
+    with(f, command, 0, 0);
+    exec_poke(f->x);
+    sqlite3_busy_timeout(f->s->db->db.sql, 1);
+    assert_int_equal(sqlite3_open(local_path(f->s), &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    while (stat(path, &st) != 0)
+        uv_run(&f->loop, UV_RUN_ONCE);
+    for (int i = 0; i < 20; i++)
+        uv_run(&f->loop, UV_RUN_ONCE);
+    assert_string_equal(testing_status(f->s, "a", "phase"), "Running");
+    assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    expect(f, "a", "Failed", "exit code 3");
+    free(path);
     free(command);
 }
 
@@ -476,7 +508,7 @@ static void test_engine_killed(void **state)
             uv_run(&child.loop, UV_RUN_DEFAULT);
             _exit(2);
         }
-        wait_alive(f, mark, 2 + 4);
+        wait_alive_some(f, mark, 5);
         kill(pid, SIGKILL);
         int status;
         waitpid(pid, &status, 0);
@@ -534,7 +566,7 @@ int main(int argc, char **argv)
         TEST(test_descriptors),  TEST(test_stays_in_limits), TEST(test_max_parallel), TEST(test_depends),
         TEST(test_background),   TEST(test_deadline),        TEST(test_deleted_and_finished),
         TEST(test_stop),         TEST(test_guard_killed),    TEST(test_spawn_fails),
-        TEST(test_engine_killed), TEST(test_freed_while_running), cmocka_unit_test(test_guard_usage),
+        TEST(test_engine_killed), TEST(test_result_kept), TEST(test_freed_while_running), cmocka_unit_test(test_guard_usage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -335,6 +335,8 @@ static void test_lock_dies(void **state)
     pid_t pid = fork();
     if (pid == 0) {
         engine(f);
+        struct spawner sp = testing_spawner("sp");
+        testing_create(&f->loop, f->s, &sp, "a", 1, "{}", NOW);
         if (write(ready[1], "x", 1) != 1)
             _exit(1);
         for (;;)
@@ -348,6 +350,11 @@ static void test_lock_dies(void **state)
     waitpid(pid, NULL, 0);
     close(ready[0]);
     close(ready[1]);
+    struct local_store *reader; /* what it had committed can be read, before anybody repairs anything */
+    struct err e;
+    assert_int_equal(local_open(f->spec, LOCAL_READ, NULL, &reader, &e), 0);
+    assert_string_equal(testing_status(reader, "a", "phase"), "Pending");
+    local_close(&reader);
     engine(f);
 }
 
@@ -678,6 +685,18 @@ static void test_keys_pruned(void **state)
 
 /* --- beside each other --- */
 
+/* Names, sizes and times of the directory; free(). Readers note themselves in -shm, which holds no data. */
+static char *listing(struct fixture *f)
+{
+    char *command = xasprintf("ls -l --full-time '%s' | sed '/-shm$/s/[0-9:.]* +0000//'", f->dir), *text = xcalloc(1, 10000);
+    setenv("TZ", "UTC", 1);
+    FILE *p = popen(command, "r");
+    assert_true(fread(text, 1, 9999, p) > 0);
+    pclose(p);
+    free(command);
+    return text;
+}
+
 static void test_reader(void **state)
 {
     struct fixture *f = *state;
@@ -708,7 +727,27 @@ static void test_reader(void **state)
     moment_t next;
     assert_int_equal(local_expire(reader, NOW, &n, &next, &e), -1);
     local_close(&reader);
+    local_close(&f->s);
     uv_run(&f->loop, UV_RUN_NOWAIT);
+
+    /* A store that nobody has open, and a copy of its file alone: read, and left exactly as they were. */
+    char *copy = xasprintf("%s/copy%%?#.db", f->dir), *spec = xasprintf("sqlite:%s", copy);
+    char *command = xasprintf("cp '%s' '%s'", f->path, copy);
+    assert_int_equal(system(command), 0);
+    free(command);
+    char *before = listing(f);
+    assert_int_equal(local_open(f->spec, LOCAL_READ, NULL, &reader, &e), 0);
+    assert_string_equal(testing_status(reader, "b", "phase"), "Pending");
+    local_close(&reader);
+    assert_int_equal(local_open(spec, LOCAL_READ, NULL, &reader, &e), 0);
+    assert_string_equal(testing_status(reader, "b", "phase"), "Pending");
+    local_close(&reader);
+    char *after = listing(f);
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+    free(copy);
+    free(spec);
 }
 
 static void on_changed(void *arg, const char *ns, const char *spawner)

@@ -63,6 +63,8 @@ int task_store(struct local_db *l, struct task_row *row, moment_t completed_at, 
     snprintf(version, sizeof version, "%lld", (long long)row->version);
     object_set_text(object_at(row->object, "metadata"), "resourceVersion", version);
     int64_t ttl = object_int(object_at(row->object, "spec"), "ttlSecondsAfterFinished", -1);
+    if (ttl > INT32_MAX) /* the API's type */
+        ttl = INT32_MAX;
     int64_t expires = completed_at != MOMENT_NONE && ttl >= 0 ? completed_at + ttl * MOMENT_SECOND : MOMENT_NONE;
     char *text = cJSON_PrintUnformatted(row->object);
     int rc = db_run(&l->db, e,
