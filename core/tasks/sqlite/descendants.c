@@ -75,3 +75,23 @@ int descendants_kill(int sig)
     free(all);
     return found;
 }
+
+int children_kill(int sig)
+{
+    static char path[64]; /* the guard has one thread */
+    char text[4096];
+    if (path[0] == '\0')
+        snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+    int fd = open(path, O_RDONLY | O_CLOEXEC), found = 0;
+    if (fd < 0)
+        return -1;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    char *p = text, *end;
+    for (long pid; (pid = strtol(p, &end, 10)) > 1 && *end == ' '; p = end) { /* a cut last number has no space */
+        kill((pid_t)pid, sig);
+        found++;
+    }
+    return found;
+}

@@ -254,6 +254,14 @@ static void test_output(void **state)
     char *path = xasprintf("%s/t.db.output/default/a.log", f->dir);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
+    make(f, "b", "{\"prompt\":\"\"}");
+    exec_free(&f->x);
+    with(f, "head -c 3000000 /dev/zero", 1 << 20, 0);
+    exec_poke(f->x);
+    expect(f, "b", "Succeeded", "");
+    free(path);
+    path = xasprintf("tail -n 1 %s/t.db.output/default/b.log | grep -qx '.output cut at 1 MiB.'", f->dir);
+    assert_int_equal(system(path), 0);
     free(path);
     path = xasprintf("%s/t.db.output", f->dir);
     assert_int_equal(stat(path, &st), 0);
@@ -352,6 +360,24 @@ static void test_background(void **state)
     exec_poke(f->x);
     expect(f, "a", "Succeeded", "");
     assert_int_equal(alive(mark), 0);
+    free(command);
+}
+
+/* A chain: each process starts the next, in a session of its own, and ends. */
+static void test_chain(void **state)
+{
+    struct fixture *f = *state;
+    const char *mark = mark_make();
+    make(f, "a", "{\"prompt\":\"\"}");
+    char *command = xasprintf("echo 'setsid sh %s/chain %s &' >%s/chain; sh %s/chain %s; sleep 0.3; exit 5", f->dir, mark,
+                              f->dir, f->dir, mark);
+    with(f, command, 0, 0);
+    exec_poke(f->x);
+    expect(f, "a", "Failed", "exit code 5");
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(alive(mark), 0);
+        uv_run(&f->loop, UV_RUN_ONCE);
+    }
     free(command);
 }
 
@@ -564,7 +590,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(test_prompt),       TEST(test_environment),     TEST(test_exit_codes),   TEST(test_output),
         TEST(test_descriptors),  TEST(test_stays_in_limits), TEST(test_max_parallel), TEST(test_depends),
-        TEST(test_background),   TEST(test_deadline),        TEST(test_deleted_and_finished),
+        TEST(test_background), TEST(test_chain),  TEST(test_deadline),        TEST(test_deleted_and_finished),
         TEST(test_stop),         TEST(test_guard_killed),    TEST(test_spawn_fails),
         TEST(test_engine_killed), TEST(test_result_kept), TEST(test_freed_while_running), cmocka_unit_test(test_guard_usage),
     };

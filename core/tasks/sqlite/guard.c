@@ -27,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CONTROL = 3 };
+enum { CONTROL = 3, KILL_ROUNDS = 2000 };
 
 struct guard {
     pid_t shell;
@@ -138,6 +138,20 @@ static void term(struct guard *g)
     g->kill_at = now_ms() + GUARD_GRACE_S * 1000LL;
 }
 
+/* One ended child, if there is one: its pid, 0 for none now, -1 for no children at all. */
+static pid_t reap_one(struct guard *g)
+{
+    int status;
+    pid_t pid = waitpid(-1, &status, WNOHANG);
+    if (pid < 0)
+        return errno == ECHILD ? -1 : 0;
+    if (pid > 0 && pid == g->shell) {
+        g->status = status;
+        g->shell = 0;
+    }
+    return pid;
+}
+
 static void kill_all(struct guard *g)
 {
     if (g->give_up_at == 0)
@@ -148,6 +162,10 @@ static void kill_all(struct guard *g)
     if (g->shell > 0)
         kill(-g->shell, SIGKILL);
     descendants_kill(SIGKILL);
+    /* Whoever loses its parent now becomes our child and is seen by the next round. */
+    for (int i = 0; i < KILL_ROUNDS && children_kill(SIGKILL) > 0; i++)
+        while (reap_one(g) > 0) {
+        }
 }
 
 static void on_control(struct guard *g)
@@ -169,17 +187,11 @@ static void on_control(struct guard *g)
 static bool reap(struct guard *g)
 {
     for (;;) {
-        int status;
-        pid_t pid = waitpid(-1, &status, WNOHANG);
-        if (pid < 0)
-            return errno == ECHILD;
-        if (pid == 0)
-            return false;
-        if (pid == g->shell) {
-            g->status = status;
-            g->shell = 0;
+        pid_t shell = g->shell, pid = reap_one(g);
+        if (pid <= 0)
+            return pid < 0;
+        if (pid == shell)
             kill_all(g);
-        }
     }
 }
 

@@ -19,3 +19,6 @@ enum {
 
 /* descendants.c: sends `sig` to every descendant of this process; how many there were. */
 int descendants_kill(int sig);
+/* The same for direct children alone, in one short read: fast enough to catch a chain of processes of which each starts
+ * the next and ends. -1: this kernel does not list children. */
+int children_kill(int sig);
