@@ -227,7 +227,8 @@ static bool recreate_waits(const struct key_fact *key, const struct plan_limits 
     moment_t since;
     if (key == NULL || key->created_at == MOMENT_NONE || __builtin_sub_overflow(now, key->created_at, &since))
         return false;
-    *until_r = key->created_at + limits->poll_interval_us;
+    if (__builtin_add_overflow(key->created_at, limits->poll_interval_us, until_r))
+        *until_r = MOMENT_NONE;
     return since < limits->poll_interval_us && since > -limits->poll_interval_us;
 }
 

@@ -1,0 +1,119 @@
+/* The tables and their migrations: see schema.h.
+ *
+ * Times are microseconds since 1970, NULL for never. `identity` is 16 hex digits, so that it sorts as an unsigned
+ * number and can be read with sqlite3. A Task's `object` is the complete document; the other columns are cut out of it
+ * when it is written, and only for looking things up. */
+#include "tasks/sqlite/schema.h"
+
+#include <stdio.h>
+
+const char *const schema_steps[] = {
+    "CREATE TABLE counter (version INTEGER NOT NULL);" /* resourceVersion, of the whole file */
+    "INSERT INTO counter VALUES (0);"
+    "CREATE TABLE spawners ("
+    "  ns TEXT NOT NULL, name TEXT NOT NULL,"
+    "  uid TEXT NOT NULL, kind TEXT NOT NULL, created_at INTEGER NOT NULL,"
+    "  total_created INTEGER NOT NULL DEFAULT 0," /* Tasks ever created */
+    "  ended INTEGER NOT NULL DEFAULT 0,"         /* Tasks that finished or went: what watchers look at */
+    "  max_concurrency INTEGER NOT NULL DEFAULT 0,"
+    "  phase TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '',"
+    "  last_cycle INTEGER, last_success INTEGER, discovered INTEGER NOT NULL DEFAULT 0,"
+    "  conditions TEXT NOT NULL DEFAULT '[]',"
+    "  PRIMARY KEY (ns, name)) WITHOUT ROWID;"
+    "CREATE TABLE tasks ("
+    "  id INTEGER PRIMARY KEY,"
+    "  ns TEXT NOT NULL, name TEXT NOT NULL,"
+    "  uid TEXT NOT NULL UNIQUE, version INTEGER NOT NULL,"
+    "  spawner TEXT NOT NULL,"     /* label kelos.dev/taskspawner */
+    "  controllers TEXT NOT NULL," /* uids of controller owner references, each followed by a space */
+    "  phase TEXT NOT NULL,"
+    "  identity TEXT NOT NULL, ordinal INTEGER NOT NULL,"
+    "  created_at INTEGER NOT NULL, starts_at INTEGER, completed_at INTEGER,"
+    "  expires_at INTEGER,"        /* when it is deleted: completion + ttlSecondsAfterFinished */
+    "  object TEXT NOT NULL,"
+    "  UNIQUE (ns, name),"
+    "  FOREIGN KEY (ns, spawner) REFERENCES spawners (ns, name));"
+    "CREATE INDEX tasks_spawner ON tasks (ns, spawner);"
+    "CREATE INDEX tasks_open ON tasks (id) WHERE phase NOT IN ('Succeeded', 'Failed');"
+    "CREATE INDEX tasks_expiry ON tasks (expires_at) WHERE expires_at IS NOT NULL;"
+    "CREATE TABLE keys ("
+    "  ns TEXT NOT NULL, spawner TEXT NOT NULL, identity TEXT NOT NULL,"
+    "  task TEXT NOT NULL,"        /* the last one */
+    "  created_at INTEGER NOT NULL, starts_at INTEGER, completed_at INTEGER,"
+    "  phase TEXT NOT NULL, attempts INTEGER NOT NULL,"
+    "  touched_at INTEGER NOT NULL,"
+    "  PRIMARY KEY (ns, spawner, identity),"
+    "  FOREIGN KEY (ns, spawner) REFERENCES spawners (ns, name)) WITHOUT ROWID;",
+    NULL,
+};
+
+static int steps_count(const char *const *steps)
+{
+    int n = 0;
+    while (steps[n] != NULL)
+        n++;
+    return n;
+}
+
+static int check(struct db *db, int newest, int64_t *version_r, bool *empty_r, struct err *e)
+{
+    int64_t id, version, objects;
+    if (db_number(db, "PRAGMA application_id", 0, &id, e) != 0 ||
+        db_number(db, "PRAGMA user_version", 0, &version, e) != 0 ||
+        db_number(db, "SELECT count(*) FROM sqlite_schema", 0, &objects, e) != 0)
+        return -1;
+    *empty_r = id == 0 && version == 0 && objects == 0;
+    *version_r = version;
+    if (*empty_r)
+        return 0;
+    if (id != SCHEMA_APPLICATION_ID)
+        return err_set(e, ERR_INVALID,
+                       "%s: a database of another program (application_id %lld); choose another file with "
+                       "--store sqlite:PATH",
+                       db->path, (long long)id);
+    if (version > newest)
+        return err_set(e, ERR_INVALID,
+                       "%s: written by a newer alertspawner (schema %lld, this one knows %d); upgrade, or choose "
+                       "another file with --store sqlite:PATH",
+                       db->path, (long long)version, newest);
+    return 0;
+}
+
+static int step(struct db *db, const char *sql, int version, struct err *e)
+{
+    char pragmas[96];
+    snprintf(pragmas, sizeof pragmas, "PRAGMA user_version = %d; PRAGMA application_id = %d;", version,
+             SCHEMA_APPLICATION_ID);
+    if (db_begin(db, true, e) != 0)
+        return -1;
+    if (sqlite3_exec(db->sql, sql, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_exec(db->sql, pragmas, NULL, NULL, NULL) != SQLITE_OK) {
+        db_error(db, e);
+        db_rollback(db);
+        return err_wrap(e, "bringing the store to schema %d", version);
+    }
+    return db_commit(db, e);
+}
+
+int schema_prepare(struct db *db, const char *const *steps, bool write, bool *empty_r, struct err *e)
+{
+    int newest = steps_count(steps);
+    int64_t version;
+    if (check(db, newest, &version, empty_r, e) != 0)
+        return -1;
+    if (!write) {
+        if (!*empty_r && version < newest)
+            return err_set(e, ERR_INVALID,
+                           "%s: written by an older alertspawner (schema %lld, this one wants %d); `alertspawner "
+                           "once` or `run` upgrades it",
+                           db->path, (long long)version, newest);
+        return 0;
+    }
+    if (sqlite3_exec(db->sql, "PRAGMA journal_mode = WAL", NULL, NULL, NULL) != SQLITE_OK)
+        return db_error(db, e);
+    for (int i = (int)version; i < newest; i++)
+        if (step(db, steps[i], i + 1, e) != 0)
+            return -1;
+    *empty_r = false;
+    return 0;
+}
