@@ -3,9 +3,9 @@
  *
  * An illegal part is a run of what may not stand there: control bytes, spaces, ~ ^ : ? * [ \, bytes that are no UTF-8,
  * "@{", "..", "//", a '.' that starts a component, the '.' of a ".lock" that ends one, a '.' or '/' that ends the text.
- * What would start the result with '-', '.' or '/' goes. "HEAD" becomes "HEAD-", "@" (which is HEAD too) nothing. Legal text stays as it is, unless it
- * is longer than GIT_REF_MAX: then its end gives way to '-' and 8 hex digits of its XXH3-64, so that two long names stay
- * two branches. */
+ * What would start the result with '-', '.' or '/' goes. "HEAD" becomes "HEAD-"; of "@", which is HEAD too, nothing is
+ * left. Legal text stays as it is, unless it is longer than GIT_REF_MAX: then its end gives way to '-' and 8 hex digits
+ * of its XXH3-64, so that two long names stay two branches. */
 #pragma once
 
 #include <stdbool.h>

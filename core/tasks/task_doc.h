@@ -33,8 +33,8 @@ enum {
     TASK_PROMPT_MAX = 1024 * 1024,         /* bytes: etcd takes no object over 1.5 MiB */
 };
 
-/* *task_r: cJSON_Delete. *warning_r: NULL or a sentence (the branch was not legal and became ...); free(). -1: the Task
- * would not be valid (a label value over 63 characters or with illegal characters, an invalid annotation key ...):
- * ERR_INVALID; or its prompt is too long: ERR_LIMIT; and both are NULL. NUL and bytes that are no UTF-8 become U+FFFD, as Go's encoder would write them. The
- * owner reference is there when the spawner has a uid. */
+/* *task_r: cJSON_Delete. *warning_r: NULL or a sentence (the branch was not legal and became ...); free(). -1, both NULL:
+ * the Task would not be valid (a label value over 63 characters or with illegal characters, an invalid annotation key
+ * ...: ERR_INVALID; its prompt is too long: ERR_LIMIT). NUL and bytes that are no UTF-8 become U+FFFD, as Go's encoder
+ * would write them. The owner reference is there when the spawner has a uid. */
 int task_doc_build(const struct task_doc_input *in, cJSON **task_r, char **warning_r, struct err *e);
