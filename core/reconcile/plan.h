@@ -23,12 +23,12 @@ struct item {
     size_t alert;           /* number in the alert_set: the order of arrival */
 };
 
-/* What became of an item. Filled in two steps: plan_group, plan_match before the policy is asked about re-firing,
- * plan_decide after. */
+/* What became of an item. plan_create fills it in, before the policy is asked about re-firing; plan_decide adds
+ * MATCH_NAME. */
 enum item_match {
     MATCH_NONE,     /* never had a Task */
     MATCH_MEMBER,   /* of a group led by another: decided */
-    MATCH_NAME,     /* another item of this cycle has that Task name: decided */
+    MATCH_NAME,     /* another item of this cycle takes that Task name: decided */
     MATCH_ACTIVE,   /* its Task has not finished: decided */
     MATCH_DELETING, /* its Task is being deleted: decided */
     MATCH_FOREIGN,  /* a Task of that name is not ours: decided */
@@ -47,9 +47,13 @@ struct decision {
     enum verdict verdict;
     enum reason reason;
     enum item_match match;
-    size_t leader;         /* MATCH_MEMBER, MATCH_NAME: number of the item that leads */
+    size_t leader;         /* MATCH_MEMBER, MATCH_NAME: number of the item that leads; else private */
     moment_t trigger_time; /* of a leader: earliest startsAt of its group */
     moment_t eligible_at;  /* verdict wait: when it may come again; MOMENT_NONE: unknown */
+    /* MATCH_ACTIVE, MATCH_DELETING, MATCH_FOREIGN: the Task in the way. MATCH_FINISHED: the one to ask the policy about
+     * (of all finished ones with the item's name or identity, the last to complete). Else NULL. Which Task a retrigger
+     * replaces is another question: plan_replaces. Points into the facts. */
+    const struct task_fact *existing;
 };
 
 struct plan_limits {
@@ -63,15 +67,22 @@ struct plan {
     size_t n;
     size_t *work;                /* items to create or retrigger, in order; n_work of them */
     size_t n_work;
-    size_t active;               /* unfinished owned Tasks before this cycle */
+    size_t active;               /* owned Tasks before this cycle that are unfinished or being deleted */
 };
 
-/* Step 1: groups (one leader per identity by (priority, startsAt, fingerprint); the leader takes the best place of its
- * own), Task-name collisions inside the cycle, and the join with the store by name. */
+/* Step 1: groups (one leader per identity by (priority, startsAt, fingerprint); its place in the order is its own) and
+ * the join with the store. A Task is the item's when it bears its name (upstream's rule), or is ours and has its
+ * identity: a nameTemplate that was edited must not make a second Task beside one that still runs. `facts` must outlive
+ * the plan. */
 struct plan *plan_create(const struct item *items, size_t n, const struct spawner_facts *facts);
-/* Numbers of the items whose match asks for the policy's retrigger, for plan_decide's `answers` (same order). */
+/* Numbers of the items whose match asks for the policy's retrigger, best first, for plan_decide's `answers` (same
+ * order). items_r may be NULL: only count. */
 size_t plan_questions(const struct plan *p, size_t *items_r /* room for n */);
-/* Step 2. `answers` runs parallel to plan_questions. */
+/* Step 2, once. `answers` runs parallel to plan_questions. Of items that share a Task name, the first in the order that
+ * may have a new Task (even if a limit makes it wait) takes the name, as upstream's first Create does. */
 void plan_decide(struct plan *p, const struct item *items, const struct spawner_facts *facts,
                  const struct plan_answer *answers, const struct plan_limits *limits, moment_t now);
+/* The finished Task that creating this work must delete first: ours, and of the item's name. NULL: the name is free. */
+const struct task_fact *plan_replaces(const struct item *item, const struct spawner_facts *facts);
 void plan_free(struct plan **p);
+/* Names of verdicts and reasons: see reason.h. */

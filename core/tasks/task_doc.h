@@ -27,6 +27,14 @@ struct task_doc_input {
     uint64_t credential_pick; /* chooses an entry of spec.credentials: any number, e.g. the identity */
 };
 
-/* *warning_r: NULL or a sentence (the branch was not legal and became ...); free(). -1: the Task would not be valid (a
- * label value over 63 characters or with illegal characters, an invalid annotation key ...): ERR_INVALID. */
+enum {
+    TASK_LABEL_MAX = 63,                   /* bytes of a label's value, and of the name part of a key */
+    TASK_ANNOTATIONS_MAX = 256 * 1024,     /* bytes of all annotations, keys and values: what Kubernetes allows */
+    TASK_PROMPT_MAX = 1024 * 1024,         /* bytes: etcd takes no object over 1.5 MiB */
+};
+
+/* *task_r: cJSON_Delete. *warning_r: NULL or a sentence (the branch was not legal and became ...); free(). -1, both NULL:
+ * the Task would not be valid (a label value over 63 characters or with illegal characters, an invalid annotation key
+ * ...: ERR_INVALID; its prompt is too long: ERR_LIMIT). NUL and bytes that are no UTF-8 become U+FFFD, as Go's encoder
+ * would write them. The owner reference is there when the spawner has a uid. */
 int task_doc_build(const struct task_doc_input *in, cJSON **task_r, char **warning_r, struct err *e);

@@ -1,0 +1,333 @@
+/* The plan: see plan.h.
+ *
+ * `order` is sorted three times, by identity (groups), by name (shared Task names), and at last by (priority, arrival):
+ * joins without another table, n log n, and nothing a hostile alert could make quadratic. */
+#include "reconcile/plan.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COMPARE(a, b) (((a) > (b)) - ((a) < (b)))
+
+static int compare_place(const struct item *items, size_t x, size_t y)
+{
+    int c = COMPARE(items[x].priority, items[y].priority);
+    if (c == 0)
+        c = COMPARE(items[x].alert, items[y].alert);
+    return c != 0 ? c : COMPARE(x, y);
+}
+
+static int by_place(const void *a, const void *b, void *items)
+{
+    return compare_place(items, *(const size_t *)a, *(const size_t *)b);
+}
+
+/* The first of an identity leads its group. */
+static int by_identity(const void *a, const void *b, void *arg)
+{
+    const struct item *items = arg, *x = &items[*(const size_t *)a], *y = &items[*(const size_t *)b];
+    int c = COMPARE(x->identity, y->identity);
+    if (c == 0)
+        c = COMPARE(x->priority, y->priority);
+    if (c == 0)
+        c = COMPARE(x->starts_at, y->starts_at);
+    if (c == 0)
+        c = COMPARE(x->fingerprint, y->fingerprint);
+    return c != 0 ? c : compare_place(items, *(const size_t *)a, *(const size_t *)b);
+}
+
+static int by_name(const void *a, const void *b, void *arg)
+{
+    const struct item *items = arg;
+    size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    int c = strcmp(items[x].name, items[y].name);
+    return c != 0 ? c : compare_place(items, x, y);
+}
+
+static void decide(struct decision *d, enum verdict verdict, enum reason reason)
+{
+    d->verdict = verdict;
+    d->reason = reason;
+}
+
+static void groups_find(struct plan *p, const struct item *items)
+{
+    qsort_r(p->order, p->n, sizeof *p->order, by_identity, (void *)items);
+    for (size_t i = 0, end; i < p->n; i = end) {
+        size_t lead = p->order[i];
+        struct decision *leader = &p->decisions[lead];
+        leader->trigger_time = items[lead].starts_at;
+        for (end = i + 1; end < p->n && items[p->order[end]].identity == items[lead].identity; end++) {
+            struct decision *d = &p->decisions[p->order[end]];
+            decide(d, VERDICT_SKIP, REASON_GROUP_MEMBER);
+            d->match = MATCH_MEMBER;
+            d->leader = lead;
+            if (items[p->order[end]].starts_at < leader->trigger_time)
+                leader->trigger_time = items[p->order[end]].starts_at;
+        }
+    }
+}
+
+/* Until plan_decide, a leader's `leader` is the first item of its Task name (often itself). */
+static void names_find(struct plan *p, const struct item *items)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        struct decision *d = &p->decisions[i];
+        if (d->match == MATCH_MEMBER)
+            continue;
+        d->leader = i;
+        if (items[i].name != NULL) {
+            p->order[n++] = i;
+            continue;
+        }
+        decide(d, VERDICT_ERROR, REASON_ERROR_NAME);
+        d->match = MATCH_BAD_NAME;
+    }
+    qsort_r(p->order, n, sizeof *p->order, by_name, (void *)items);
+    for (size_t i = 1; i < n; i++) {
+        size_t before = p->order[i - 1], here = p->order[i];
+        if (strcmp(items[before].name, items[here].name) == 0)
+            p->decisions[here].leader = p->decisions[before].leader;
+    }
+}
+
+/* Owned Tasks that say their identity, sorted by it. */
+struct task_index {
+    const struct task_fact **tasks;
+    size_t n;
+};
+
+static int by_task_identity(const void *a, const void *b)
+{
+    const struct task_fact *x = *(const struct task_fact *const *)a, *y = *(const struct task_fact *const *)b;
+    int c = COMPARE(x->identity, y->identity);
+    return c != 0 ? c : strcmp(x->name, y->name);
+}
+
+static size_t task_index_first(const struct task_index *index, uint64_t identity)
+{
+    size_t low = 0, high = index->n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (index->tasks[mid]->identity < identity)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+/* Which of two Tasks of an item says more: a running one, then one being deleted, then the one that finished last. One
+ * that finished without saying when counts as the last, because whether the alert fired after it cannot be known. */
+static bool says_more(const struct task_fact *x, const struct task_fact *than)
+{
+    if (than == NULL)
+        return true;
+    bool x_done = task_phase_terminal(x->phase), than_done = task_phase_terminal(than->phase);
+    int c = COMPARE(!x_done && !x->deleting, !than_done && !than->deleting);
+    if (c == 0)
+        c = COMPARE(x->deleting, than->deleting);
+    if (c == 0)
+        c = COMPARE(x->completed_at == MOMENT_NONE, than->completed_at == MOMENT_NONE);
+    if (c == 0)
+        c = COMPARE(x->completed_at, than->completed_at);
+    return c > 0;
+}
+
+static void store_join(struct decision *d, const struct item *item, const struct spawner_facts *facts,
+                       const struct task_index *index)
+{
+    const struct task_fact *task = spawner_facts_task(facts, item->name);
+    d->existing = task;
+    if (task != NULL && !task->owned) {
+        decide(d, VERDICT_ERROR, REASON_ERROR_COLLISION);
+        d->match = MATCH_FOREIGN;
+        return;
+    }
+    for (size_t i = task_index_first(index, item->identity);
+         i < index->n && index->tasks[i]->identity == item->identity; i++)
+        if (says_more(index->tasks[i], d->existing))
+            d->existing = index->tasks[i];
+    task = d->existing;
+    if (task == NULL) {
+        d->match = spawner_facts_key(facts, item->identity) != NULL ? MATCH_GONE : MATCH_NONE;
+    } else if (task->deleting) {
+        decide(d, VERDICT_WAIT, REASON_WAIT_DELETION);
+        d->match = MATCH_DELETING;
+    } else if (!task_phase_terminal(task->phase)) {
+        decide(d, VERDICT_SKIP, REASON_DEDUP_ACTIVE);
+        d->match = MATCH_ACTIVE;
+    } else {
+        d->match = MATCH_FINISHED;
+    }
+}
+
+struct plan *plan_create(const struct item *items, size_t n, const struct spawner_facts *facts)
+{
+    struct plan *p = xcalloc(1, sizeof *p);
+    p->n = n;
+    p->decisions = xcalloc(n, sizeof *p->decisions);
+    p->order = xcalloc(n, sizeof *p->order);
+    for (size_t i = 0; i < n; i++) {
+        p->order[i] = i;
+        p->decisions[i] = (struct decision){
+            .verdict = VERDICT_SKIP, .trigger_time = MOMENT_NONE, .eligible_at = MOMENT_NONE};
+    }
+    groups_find(p, items);
+    names_find(p, items);
+
+    struct task_index index = {.tasks = xcalloc(facts->n_tasks, sizeof *index.tasks)};
+    for (size_t i = 0; i < facts->n_tasks; i++) {
+        const struct task_fact *task = &facts->tasks[i];
+        if (!task->owned)
+            continue;
+        if (task->deleting || !task_phase_terminal(task->phase))
+            p->active++;
+        if (task->identity != 0)
+            index.tasks[index.n++] = task;
+    }
+    if (index.n > 0)
+        qsort(index.tasks, index.n, sizeof *index.tasks, by_task_identity);
+    for (size_t i = 0; i < n; i++)
+        if (p->decisions[i].match == MATCH_NONE)
+            store_join(&p->decisions[i], &items[i], facts, &index);
+    free(index.tasks);
+
+    for (size_t i = 0; i < n; i++)
+        p->order[i] = i;
+    qsort_r(p->order, n, sizeof *p->order, by_place, (void *)items);
+    return p;
+}
+
+static bool asks(const struct decision *d)
+{
+    return d->match == MATCH_FINISHED || d->match == MATCH_GONE;
+}
+
+size_t plan_questions(const struct plan *p, size_t *items_r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->n; i++)
+        if (asks(&p->decisions[p->order[i]])) {
+            if (items_r != NULL)
+                items_r[n] = p->order[i];
+            n++;
+        }
+    return n;
+}
+
+/* A Task that somebody deletes again and again comes back at most once in a poll interval. A creation that lies further
+ * ahead than that is a clock that was set back: it must not silence the alert. */
+static bool recreate_waits(const struct key_fact *key, const struct plan_limits *limits, moment_t now,
+                           moment_t *until_r)
+{
+    moment_t since;
+    if (key == NULL || key->created_at == MOMENT_NONE || __builtin_sub_overflow(now, key->created_at, &since))
+        return false;
+    if (__builtin_add_overflow(key->created_at, limits->poll_interval_us, until_r))
+        *until_r = MOMENT_NONE;
+    return since < limits->poll_interval_us && since > -limits->poll_interval_us;
+}
+
+/* What the item is to have, limits aside: create or retrigger, or why not. */
+static void item_decide(struct decision *d, const struct item *item, const struct spawner_facts *facts,
+                        const struct plan_answer *answer, const struct plan_limits *limits, moment_t now)
+{
+    if (d->match == MATCH_NONE) {
+        decide(d, VERDICT_CREATE, REASON_CREATE_NEW);
+        return;
+    }
+    switch (answer->kind) {
+    case PLAN_ERROR:
+        decide(d, VERDICT_ERROR, answer->reason);
+        return;
+    case PLAN_NEVER:
+        decide(d, VERDICT_SKIP, answer->reason != REASON_NONE ? answer->reason : REASON_DEDUP_FINISHED);
+        return;
+    case PLAN_AT:
+        if (answer->at > now) {
+            decide(d, VERDICT_WAIT, REASON_WAIT_ELIGIBLE);
+            d->eligible_at = answer->at;
+            return;
+        }
+        break;
+    case PLAN_NOW:
+        break;
+    }
+    moment_t until = MOMENT_NONE;
+    if (d->match == MATCH_FINISHED) {
+        decide(d, VERDICT_RETRIGGER, answer->reason != REASON_NONE ? answer->reason : REASON_RETRIGGER_REFIRED);
+    } else if (recreate_waits(spawner_facts_key(facts, item->identity), limits, now, &until)) {
+        decide(d, VERDICT_WAIT, REASON_WAIT_RECREATE);
+        d->eligible_at = until;
+    } else {
+        decide(d, VERDICT_CREATE, REASON_RECREATE_GONE);
+    }
+}
+
+static bool to_be_created(const struct decision *d)
+{
+    return d->verdict == VERDICT_CREATE || d->verdict == VERDICT_RETRIGGER;
+}
+
+static bool takes_name(const struct decision *d)
+{
+    return to_be_created(d) || (d->verdict == VERDICT_WAIT && (d->reason == REASON_LIMIT_TOTAL ||
+                                                               d->reason == REASON_LIMIT_CONCURRENCY));
+}
+
+void plan_decide(struct plan *p, const struct item *items, const struct spawner_facts *facts,
+                 const struct plan_answer *answers, const struct plan_limits *limits, moment_t now)
+{
+    size_t cap = 0, max_active = (size_t)limits->max_concurrency;
+    uint64_t max_total = (uint64_t)limits->max_total_tasks;
+    for (size_t i = 0; i < p->n; i++) {
+        size_t item = p->order[i];
+        struct decision *d = &p->decisions[item];
+        const struct plan_answer *answer = asks(d) ? answers++ : NULL;
+        if (d->match != MATCH_NONE && answer == NULL)
+            continue;
+        /* The first of a name is decided before the others; from then on its `leader` is who took the name. */
+        struct decision *first = &p->decisions[d->leader];
+        if (first != d && takes_name(&p->decisions[first->leader])) {
+            decide(d, VERDICT_SKIP, REASON_DEDUP_NAME);
+            d->match = MATCH_NAME;
+            d->leader = first->leader;
+            d->existing = NULL;
+            continue;
+        }
+        item_decide(d, &items[item], facts, answer, limits, now);
+        if (to_be_created(d)) {
+            if (max_total > 0 && facts->total_created + p->n_work >= max_total) {
+                decide(d, VERDICT_WAIT, REASON_LIMIT_TOTAL);
+            } else if (max_active > 0 && p->active + p->n_work >= max_active) {
+                decide(d, VERDICT_WAIT, REASON_LIMIT_CONCURRENCY);
+            } else {
+                xgrow(&p->work, &cap, p->n_work + 1, sizeof *p->work);
+                p->work[p->n_work++] = item;
+            }
+        }
+        if (takes_name(d))
+            first->leader = item;
+    }
+}
+
+const struct task_fact *plan_replaces(const struct item *item, const struct spawner_facts *facts)
+{
+    const struct task_fact *task = spawner_facts_task(facts, item->name);
+    return task != NULL && task->owned ? task : NULL;
+}
+
+void plan_free(struct plan **p)
+{
+    if (*p == NULL)
+        return;
+    free((*p)->decisions);
+    free((*p)->order);
+    free((*p)->work);
+    free(*p);
+    *p = NULL;
+}
