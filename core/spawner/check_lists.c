@@ -60,12 +60,10 @@ static void check_config(struct report *r, const char *path, const struct node *
     const char *end = NULL;
     cJSON *j = cJSON_ParseWithOpts(n->text, &end, true);
     if (j == NULL) {
-        int line = 1, column = 1;
-        for (const char *c = n->text; end && c < end && *c; c++) {
-            column = *c == '\n' ? 1 : column + 1;
+        int line = 1;
+        for (const char *c = n->text; end && c < end && *c; c++)
             line += *c == '\n';
-        }
-        report_add(r, n->line, n->column, path, "broken JSON, in line %d, column %d of it", line, column);
+        report_add(r, n->line, n->column, path, "broken JSON, in line %d of it", line);
     }
     cJSON_Delete(j);
 }
