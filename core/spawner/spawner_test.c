@@ -21,7 +21,8 @@
 static struct spawner_set *load(const char *text)
 {
     static const char *const dash[] = {"-"};
-    struct spawner_source source = {.paths = dash, .n_paths = 1, .stdin_text = text, .stdin_len = strlen(text)};
+    struct spawner_source source = {
+        .paths = dash, .n_paths = 1, .stdin_text = text, .stdin_len = strlen(text)};
     struct spawner_set *set = NULL;
     struct err e;
     assert_int_equal(spawner_set_load(&source, &set, &e), 0);
@@ -49,7 +50,8 @@ static void assert_problems(const char *text, const char *expected)
     spawner_set_free(&set);
 }
 
-/* A document out of its parts. The spec begins in line 4, when's content in line 6, the template's content in line 9. */
+/* A document out of its parts. The spec begins in line 4, when's content in line 6, the template's content in
+ * line 9. */
 static char *document(const char *api, const char *when, const char *template, const char *spec)
 {
     const char *kind = strncmp(api, "alerts", 6) == 0 ? "AlertSpawner" : "TaskSpawner";
@@ -112,14 +114,16 @@ static void example_oom(void **state)
     assert_false(s->suspend);
     assert_null(s->policy);
     assert_null(s->policy_config);
-    assert_memory_equal(s->prompt_template, "A production alert is firing: {{.Title}}\n\nAlert details:\n{{.Body}}\n", 60);
+    assert_memory_equal(s->prompt_template,
+                        "A production alert is firing: {{.Title}}\n\nAlert details:\n{{.Body}}\n", 60);
     assert_string_equal(s->branch_template, "fix/alert-{{.ID}}");
     assert_null(s->name_template);
     assert_int_equal(s->n_labels + s->n_annotations, 0);
-    assert_json(s->task_spec,
-                "{\"type\":\"claude-code\",\"credentials\":{\"type\":\"api-key\",\"secretRef\":{\"name\":"
-                "\"claude-credentials\"}},\"workspaceRef\":{\"name\":\"main-app\"},\"ttlSecondsAfterFinished\":7200,"
-                "\"podOverrides\":{\"activeDeadlineSeconds\":1800},\"agentConfigRefs\":[{\"name\":\"sre-agent\"}]}");
+    assert_json(
+        s->task_spec,
+        "{\"type\":\"claude-code\",\"credentials\":{\"type\":\"api-key\",\"secretRef\":{\"name\":"
+        "\"claude-credentials\"}},\"workspaceRef\":{\"name\":\"main-app\"},\"ttlSecondsAfterFinished\":7200,"
+        "\"podOverrides\":{\"activeDeadlineSeconds\":1800},\"agentConfigRefs\":[{\"name\":\"sre-agent\"}]}");
     assert_null(s->credentials);
     assert_int_equal(s->n_warnings, 0);
     spawner_set_free(&set);
@@ -144,7 +148,8 @@ static void example_slo(void **state)
     assert_int_equal(s->max_total_tasks, 0);
     assert_string_equal(s->branch_template, "investigate/{{.Title}}-{{.ID}}");
     assert_json(s->task_spec,
-                "{\"type\":\"claude-code\",\"credentials\":{\"type\":\"oauth\",\"secretRef\":{\"name\":\"claude-oauth\"}},"
+                "{\"type\":\"claude-code\",\"credentials\":{\"type\":\"oauth\",\"secretRef\":{\"name\":"
+                "\"claude-oauth\"}},"
                 "\"workspaceRef\":{\"name\":\"platform-services\"},\"ttlSecondsAfterFinished\":3600,"
                 "\"agentConfigRefs\":[{\"name\":\"sre-investigator\"}]}");
     spawner_set_free(&set);
@@ -155,19 +160,23 @@ static void example_slo(void **state)
 static void every_field(void **state)
 {
     (void)state;
-    struct spawner_set *set = load(
-        "apiVersion: alerts.kelos.dev/v1alpha1\nkind: AlertSpawner\nmetadata:\n  name: all.of-it\n  namespace: ops\n"
-        "  uid: u-1\n  generation: 3\n  managedFields: [{a: 1}]\n  labels: {a: b}\n  annotations:\n"
-        "    alerts.kelos.dev/policy: pages\n    alerts.kelos.dev/policy-config: '{\"a\": [1]}'\n"
-        "spec:\n  pollInterval: 90s\n  suspend: true\n  credentials:\n"
-        "  - {name: one, type: oauth, secretRef: {name: s1}}\n  - {name: two, type: api-key, secretRef: {name: s2}}\n"
-        "  when:\n    prometheusAlerts:\n      url: https://am.example:443/prefix/\n      severities: [critical]\n"
-        "      secretRef: {name: am}\n      priorityLabels: [severity=critical, team]\n"
-        "  taskTemplate:\n    worker: {type: cursor, model: m, effort: '', workspaceRef: {name: w}}\n"
-        "    dependsOn: [t1]\n    upstreamRepo: o/r\n    branch: b\n    nameTemplate: n-{{.ID}}\n"
-        "    metadata:\n      labels: {l: 'x{{.ID}}'}\n      annotations: {x.y/a: v}\n"
-        "    podFailurePolicy:\n      rules:\n      - {action: Ignore, onExitCodes: {operator: In, values: [1, 2]}}\n"
-        "status: {whatever: 1}\n");
+    struct spawner_set *set =
+        load("apiVersion: alerts.kelos.dev/v1alpha1\nkind: AlertSpawner\nmetadata:\n  name: all.of-it\n  "
+             "namespace: ops\n"
+             "  uid: u-1\n  generation: 3\n  managedFields: [{a: 1}]\n  labels: {a: b}\n  annotations:\n"
+             "    alerts.kelos.dev/policy: pages\n    alerts.kelos.dev/policy-config: '{\"a\": [1]}'\n"
+             "spec:\n  pollInterval: 90s\n  suspend: true\n  credentials:\n"
+             "  - {name: one, type: oauth, secretRef: {name: s1}}\n  - {name: two, type: api-key, secretRef: "
+             "{name: s2}}\n"
+             "  when:\n    prometheusAlerts:\n      url: https://am.example:443/prefix/\n      severities: "
+             "[critical]\n"
+             "      secretRef: {name: am}\n      priorityLabels: [severity=critical, team]\n"
+             "  taskTemplate:\n    worker: {type: cursor, model: m, effort: '', workspaceRef: {name: w}}\n"
+             "    dependsOn: [t1]\n    upstreamRepo: o/r\n    branch: b\n    nameTemplate: n-{{.ID}}\n"
+             "    metadata:\n      labels: {l: 'x{{.ID}}'}\n      annotations: {x.y/a: v}\n"
+             "    podFailurePolicy:\n      rules:\n      - {action: Ignore, onExitCodes: {operator: In, "
+             "values: [1, 2]}}\n"
+             "status: {whatever: 1}\n");
     char *p = problems_of(set);
     assert_string_equal(p, "");
     free(p);
@@ -189,12 +198,15 @@ static void every_field(void **state)
     assert_string_equal(s->labels[0].key, "l");
     assert_string_equal(s->labels[0].template, "x{{.ID}}");
     assert_string_equal(s->annotations[0].key, "x.y/a");
-    assert_json(s->task_spec,
-                "{\"worker\":{\"type\":\"cursor\",\"model\":\"m\",\"workspaceRef\":{\"name\":\"w\"}},\"dependsOn\":[\"t1\"],"
-                "\"upstreamRepo\":\"o/r\",\"podFailurePolicy\":{\"rules\":[{\"action\":\"Ignore\",\"onExitCodes\":"
-                "{\"operator\":\"In\",\"values\":[1,2]}}]}}");
+    assert_json(
+        s->task_spec,
+        "{\"worker\":{\"type\":\"cursor\",\"model\":\"m\",\"workspaceRef\":{\"name\":\"w\"}},\"dependsOn\":["
+        "\"t1\"],"
+        "\"upstreamRepo\":\"o/r\",\"podFailurePolicy\":{\"rules\":[{\"action\":\"Ignore\",\"onExitCodes\":"
+        "{\"operator\":\"In\",\"values\":[1,2]}}]}}");
     assert_int_equal(s->n_warnings, 1);
-    assert_string_equal(s->warnings[0], "empty promptTemplate: the agent is told the alert's name and nothing else");
+    assert_string_equal(s->warnings[0],
+                        "empty promptTemplate: the agent is told the alert's name and nothing else");
     spawner_set_free(&set);
 }
 
@@ -207,21 +219,28 @@ static void task_spec_survives_go(void **state)
     } rows[] = {
         {"    model: ''\n    image: ~\n    dependsOn: []\n    podOverrides: {}\n", ""},
         {"    ttlSecondsAfterFinished: 0\n", ",\"ttlSecondsAfterFinished\":0"},
-        {"    podOverrides: {resources: {requests: {cpu: 1, memory: 1024Mi}, limits: {cpu: 0.5, x: 1000m}}}\n",
-         ",\"podOverrides\":{\"resources\":{\"requests\":{\"cpu\":\"1\",\"memory\":\"1Gi\"},\"limits\":{\"cpu\":\"500m\","
+        {"    podOverrides: {resources: {requests: {cpu: 1, memory: 1024Mi}, limits: {cpu: 0.5, x: "
+         "1000m}}}\n",
+         ",\"podOverrides\":{\"resources\":{\"requests\":{\"cpu\":\"1\",\"memory\":\"1Gi\"},\"limits\":{"
+         "\"cpu\":\"500m\","
          "\"x\":\"1\"}}}"},
         {"    podOverrides: {extraContainers: [{name: c, tty: false, stdin: true, command: []}]}\n",
          ",\"podOverrides\":{\"extraContainers\":[{\"name\":\"c\",\"stdin\":true,\"resources\":{}}]}"},
         {"    podOverrides: {extraInitContainers: [{name: c, resources: {limits: {cpu: 2000m}}}]}\n",
-         ",\"podOverrides\":{\"extraInitContainers\":[{\"name\":\"c\",\"resources\":{\"limits\":{\"cpu\":\"2\"}}}]}"},
+         ",\"podOverrides\":{\"extraInitContainers\":[{\"name\":\"c\",\"resources\":{\"limits\":{\"cpu\":"
+         "\"2\"}}}]}"},
         {"    podOverrides: {env: [{name: A, value: ''}, {name: B, value: b}], labels: {a: ''}}\n",
-         ",\"podOverrides\":{\"env\":[{\"name\":\"A\"},{\"name\":\"B\",\"value\":\"b\"}],\"labels\":{\"a\":\"\"}}"},
+         ",\"podOverrides\":{\"env\":[{\"name\":\"A\"},{\"name\":\"B\",\"value\":\"b\"}],\"labels\":{\"a\":"
+         "\"\"}}"},
         {"    podOverrides: {volumes: [{name: v, emptyDir: {}}, {name: w, secret: {secretName: s}}]}\n",
-         ",\"podOverrides\":{\"volumes\":[{\"name\":\"v\",\"emptyDir\":{}},{\"name\":\"w\",\"secret\":{\"secretName\":"
+         ",\"podOverrides\":{\"volumes\":[{\"name\":\"v\",\"emptyDir\":{}},{\"name\":\"w\",\"secret\":{"
+         "\"secretName\":"
          "\"s\"}}]}"},
-        {"    podOverrides: {volumeMounts: [{name: v, mountPath: /x, readOnly: false}], tolerations: [{key: k, "
+        {"    podOverrides: {volumeMounts: [{name: v, mountPath: /x, readOnly: false}], tolerations: [{key: "
+         "k, "
          "tolerationSeconds: 0, value: ''}]}\n",
-         ",\"podOverrides\":{\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/x\"}],\"tolerations\":[{\"key\":\"k\","
+         ",\"podOverrides\":{\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/"
+         "x\"}],\"tolerations\":[{\"key\":\"k\","
          "\"tolerationSeconds\":0}]}"},
         {"    podOverrides: {podSecurityContext: {runAsNonRoot: false, fsGroup: ~}}\n",
          ",\"podOverrides\":{\"podSecurityContext\":{\"runAsNonRoot\":false}}"},
@@ -229,7 +248,8 @@ static void task_spec_survives_go(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char *t = xasprintf(OK_T "%s", rows[i].template), *doc = document(V2, "", t, "");
-        char *expected = xasprintf("{\"type\":\"codex\",\"credentials\":{\"type\":\"none\"}%s}", rows[i].json);
+        char *expected =
+            xasprintf("{\"type\":\"codex\",\"credentials\":{\"type\":\"none\"}%s}", rows[i].json);
         struct spawner_set *set = load(doc);
         char *p = problems_of(set);
         assert_string_equal(p, "");
@@ -257,47 +277,62 @@ static void when_problems(void **state)
          W "7: spec.when.prometheusAlerts.alertName: unknown field; did you mean \"alertNames\"?"},
         {V1, "      ALERTNAMES: [a]\n",
          W "7: spec.when.prometheusAlerts.ALERTNAMES: unknown field; did you mean \"alertNames\"?"},
-        {V1, "      labesl: {a: b}\n", W "7: spec.when.prometheusAlerts.labesl: unknown field; did you mean \"labels\"?"},
+        {V1, "      labesl: {a: b}\n",
+         W "7: spec.when.prometheusAlerts.labesl: unknown field; did you mean \"labels\"?"},
         {V1, "      quite-other: 1\n", W "7: spec.when.prometheusAlerts.quite-other: unknown field"},
         {V1, "      excludeLabels: {silenced: true}\n",
-         W "33: spec.when.prometheusAlerts.excludeLabels.silenced: expected a string, got a boolean; write \"true\" in "
+         W "33: spec.when.prometheusAlerts.excludeLabels.silenced: expected a string, got a boolean; write "
+           "\"true\" in "
            "quotes"},
         {V1, "      excludeLabels: {silenced: yes}\n",
-         W "33: spec.when.prometheusAlerts.excludeLabels.silenced: expected a string, got a boolean; write \"yes\" in "
+         W "33: spec.when.prometheusAlerts.excludeLabels.silenced: expected a string, got a boolean; write "
+           "\"yes\" in "
            "quotes"},
         {V1, "      labels: {v: 1.10}\n",
-         W "19: spec.when.prometheusAlerts.labels.v: expected a string, got a number; write \"1.10\" in quotes"},
-        {V1, "      labels: {v: ~}\n", W "19: spec.when.prometheusAlerts.labels.v: expected a string, got null"},
-        {V1, "      alertNames: x\n", W "19: spec.when.prometheusAlerts.alertNames: expected a list, got a string"},
+         W "19: spec.when.prometheusAlerts.labels.v: expected a string, got a number; write \"1.10\" in "
+           "quotes"},
+        {V1, "      labels: {v: ~}\n",
+         W "19: spec.when.prometheusAlerts.labels.v: expected a string, got null"},
+        {V1, "      alertNames: x\n",
+         W "19: spec.when.prometheusAlerts.alertNames: expected a list, got a string"},
         {V1, "      alertNames: [a, 2]\n",
-         W "23: spec.when.prometheusAlerts.alertNames[1]: expected a string, got an integer; write \"2\" in quotes"},
+         W "23: spec.when.prometheusAlerts.alertNames[1]: expected a string, got an integer; write \"2\" in "
+           "quotes"},
         {V1, "      labels: [a]\n", W "15: spec.when.prometheusAlerts.labels: expected a map, got a list"},
         {V1, "      pollInterval: 5s\n", ""},
         {V1, "      pollInterval: '90'\n", ""},
         {V1, "      pollInterval: 90\n",
-         W "21: spec.when.prometheusAlerts.pollInterval: expected a string, got an integer; write \"90\" in quotes"},
+         W "21: spec.when.prometheusAlerts.pollInterval: expected a string, got an integer; write \"90\" in "
+           "quotes"},
         {V1, "      pollInterval: 4s\n",
          W "21: spec.when.prometheusAlerts.pollInterval: \"4s\" is too short: at least 5s"},
         {V1, "      pollInterval: -1m\n",
          W "21: spec.when.prometheusAlerts.pollInterval: \"-1m\" is too short: at least 5s"},
         {V1, "      pollInterval: soon\n",
-         W "21: spec.when.prometheusAlerts.pollInterval: \"soon\" is no duration: write 30s, 2m, 1h30m or whole seconds"},
-        {V1, "      secretRef: {}\n", W "18: spec.when.prometheusAlerts.secretRef.name: required, but missing"},
+         W "21: spec.when.prometheusAlerts.pollInterval: \"soon\" is no duration: write 30s, 2m, 1h30m or "
+           "whole seconds"},
+        {V1, "      secretRef: {}\n",
+         W "18: spec.when.prometheusAlerts.secretRef.name: required, but missing"},
         {V1, "      secretRef: {name: ../x}\n",
-         W "25: spec.when.prometheusAlerts.secretRef.name: \"../x\" is no name: lower case letters, digits, \"-\" and "
+         W "25: spec.when.prometheusAlerts.secretRef.name: \"../x\" is no name: lower case letters, digits, "
+           "\"-\" and "
            "\".\", with a letter or digit at both ends"},
         {V1, "    cron: {schedule: x}\n",
-         W "5: spec.when.cron: not served here: `when` must hold prometheusAlerts and nothing else; leave this spawner to "
+         W "5: spec.when.cron: not served here: `when` must hold prometheusAlerts and nothing else; leave "
+           "this spawner to "
            "Kelos, or split it"},
         {V1, "  pollInterval: 3m\n", ""},
         {OURS, "  pollInterval: 3m\n", ""},
         {V2, "  pollInterval: 3m\n",
-         W "3: spec.pollInterval: unknown field in kelos.dev/v1alpha2; put it in when.prometheusAlerts.pollInterval"},
+         W "3: spec.pollInterval: unknown field in kelos.dev/v1alpha2; put it in "
+           "when.prometheusAlerts.pollInterval"},
         {V1, "  maxConcurrency: -1\n", W "19: spec.maxConcurrency: must be at least 0, is -1"},
-        {V1, "  maxTotalTasks: 2147483648\n", W "18: spec.maxTotalTasks: must be at most 2147483647, is 2147483648"},
+        {V1, "  maxTotalTasks: 2147483648\n",
+         W "18: spec.maxTotalTasks: must be at most 2147483647, is 2147483648"},
         {V1, "  maxTotalTasks: '2'\n",
          W "18: spec.maxTotalTasks: expected an integer, got a string; write it without quotes"},
-        {V1, "  suspend: 'true'\n", W "12: spec.suspend: expected a boolean, got a string; write it without quotes"},
+        {V1, "  suspend: 'true'\n",
+         W "12: spec.suspend: expected a boolean, got a string; write it without quotes"},
         {V1, "  suspend: yes\n", ""},
         {V1, "  when2: 1\n", W "3: spec.when2: unknown field; did you mean \"when\"?"},
     };
@@ -311,16 +346,35 @@ static void when_problems(void **state)
 static void url_problems(void **state)
 {
     (void)state;
-    static const char *const good[] = {"http://am", "https://am:9093/x/y/", "http://[::1]:9093", "http://127.0.0.1:1/a%20b"};
-    static const char *const bad[] = {
-        "",          "ftp://am",     "am:9093",       "http://",       "http:///x",     "http://:9093", "http://am:0",
-        "http://am:", "http://am:65536", "http://u:p@am", "http://am/?a=b", "http://am#x",   "http://am?x",  "HTTP://am",
-        "http://a b", "http://am:9093x", "http://[::1",   "http://...",     "http://a\\b/", "http://[]/",   "http://ä"};
+    static const char *const good[] = {"http://am", "https://am:9093/x/y/", "http://[::1]:9093",
+                                       "http://127.0.0.1:1/a%20b"};
+    static const char *const bad[] = {"",
+                                      "ftp://am",
+                                      "am:9093",
+                                      "http://",
+                                      "http:///x",
+                                      "http://:9093",
+                                      "http://am:0",
+                                      "http://am:",
+                                      "http://am:65536",
+                                      "http://u:p@am",
+                                      "http://am/?a=b",
+                                      "http://am#x",
+                                      "http://am?x",
+                                      "HTTP://am",
+                                      "http://a b",
+                                      "http://am:9093x",
+                                      "http://[::1",
+                                      "http://...",
+                                      "http://a\\b/",
+                                      "http://[]/",
+                                      "http://ä"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        char *doc = xasprintf("{\"apiVersion\": \"" V1 "\", \"kind\": \"TaskSpawner\", \"metadata\": {\"name\": \"a\"}, "
-                              "\"spec\": {\"when\": {\"prometheusAlerts\": {\"url\": \"%s\"}}, \"taskTemplate\": "
-                              "{\"type\": \"codex\", \"credentials\": {\"type\": \"none\"}}}}",
-                              good[i]);
+        char *doc = xasprintf(
+            "{\"apiVersion\": \"" V1 "\", \"kind\": \"TaskSpawner\", \"metadata\": {\"name\": \"a\"}, "
+            "\"spec\": {\"when\": {\"prometheusAlerts\": {\"url\": \"%s\"}}, \"taskTemplate\": "
+            "{\"type\": \"codex\", \"credentials\": {\"type\": \"none\"}}}}",
+            good[i]);
         assert_problems(doc, "");
         free(doc);
     }
@@ -329,7 +383,8 @@ static void url_problems(void **state)
                               "    prometheusAlerts:\n      url: '%s'\n  taskTemplate:\n" OK_T,
                               bad[i]);
         struct spawner_set *set = load(doc);
-        if (set->n_problems != 1 || strncmp(set->problems[0], "stdin:7:12: spec.when.prometheusAlerts.url: ", 44) != 0)
+        if (set->n_problems != 1 ||
+            strncmp(set->problems[0], "stdin:7:12: spec.when.prometheusAlerts.url: ", 44) != 0)
             fail_msg("%s: %s", bad[i], set->n_problems ? set->problems[0] : "no problem");
         assert_null(strstr(set->problems[0], "u:p"));
         spawner_set_free(&set);
@@ -349,34 +404,40 @@ static void url_problems(void **state)
 static void template_problems(void **state)
 {
     (void)state;
-#define T   "spec.taskTemplate"
-#define NC  "    credentials: {type: none}\n"
-#define TYP "    type: codex\n"
-#define POOL "    workerPoolRef: {name: p}\n"
-#define LIST "  credentials: [{name: a, type: oauth, secretRef: {name: s}}]\n"
+#define T              "spec.taskTemplate"
+#define NC             "    credentials: {type: none}\n"
+#define TYP            "    type: codex\n"
+#define POOL           "    workerPoolRef: {name: p}\n"
+#define LIST           "  credentials: [{name: a, type: oauth, secretRef: {name: s}}]\n"
 #define NO_CREDENTIALS "spec: inline task templates require taskTemplate credentials or spec.credentials"
-#define EXCLUSIVE "spec: spec.credentials is mutually exclusive with taskTemplate credentials and workerPoolRef"
+#define EXCLUSIVE                                                                                            \
+    "spec: spec.credentials is mutually exclusive with taskTemplate credentials and workerPoolRef"
     static const struct {
         const char *api, *template, *spec, *problem;
     } rows[] = {
         {V2, TYP NC, "", ""},
         {V2, POOL, "", ""},
-        {V2, POOL "    image: ''\n    dependsOn: []\n    branch: ''\n    model: m\n    upstreamRepo: o/r\n", "", ""},
+        {V2, POOL "    image: ''\n    dependsOn: []\n    branch: ''\n    model: m\n    upstreamRepo: o/r\n",
+         "", ""},
         {V2, "    worker: {type: codex, credentials: {type: none}}\n", "", ""},
         {V2, TYP, LIST, ""},
         {V2, "    worker: {type: codex}\n", LIST, ""},
         {V2, "    model: m\n" NC, "",
-         "stdin:9:5: " T ": either workerPoolRef, worker with type, or type is required\nstdin:9:5: " NO_CREDENTIALS},
+         "stdin:9:5: " T
+         ": either workerPoolRef, worker with type, or type is required\nstdin:9:5: " NO_CREDENTIALS},
         {V2, "    worker: {credentials: {type: none}}\n", "",
          "stdin:9:5: " T ": either workerPoolRef, worker with type, or type is required"},
-        {V2, "    type: ''\n" NC, "", "stdin:9:5: " T ": either workerPoolRef, worker with type, or type is required"},
+        {V2, "    type: ''\n" NC, "",
+         "stdin:9:5: " T ": either workerPoolRef, worker with type, or type is required"},
         {V2, TYP, "", "stdin:9:5: " NO_CREDENTIALS},
         {V2, "    worker: {type: codex}\n", "", "stdin:9:5: " NO_CREDENTIALS},
         {V2, TYP NC, LIST, "stdin:11:16: " EXCLUSIVE},
         {V2, "    worker: {type: codex, credentials: {type: none}}\n", LIST, "stdin:10:16: " EXCLUSIVE},
         {V2, POOL, LIST, "stdin:10:16: " EXCLUSIVE},
-        {V2, POOL TYP, "", "stdin:10:11: " T ": workerPoolRef is mutually exclusive with inline type/credentials"},
-        {V2, POOL NC, "", "stdin:10:18: " T ": workerPoolRef is mutually exclusive with inline type/credentials"},
+        {V2, POOL TYP, "",
+         "stdin:10:11: " T ": workerPoolRef is mutually exclusive with inline type/credentials"},
+        {V2, POOL NC, "",
+         "stdin:10:18: " T ": workerPoolRef is mutually exclusive with inline type/credentials"},
         {V2, POOL "    worker: {type: codex}\n", "",
          "stdin:10:13: " T
          ": workerPoolRef is mutually exclusive with inline worker (per-task overrides not yet supported)"},
@@ -387,11 +448,13 @@ static void template_problems(void **state)
          "stdin:10:22: " T ": agentConfigRefs is not supported with workerPoolRef"},
         {V2, POOL "    agentConfigRef: {name: w}\n", "",
          "stdin:10:21: " T ": agentConfigRefs is not supported with workerPoolRef"},
-        {V2, POOL "    dependsOn: [a]\n", "", "stdin:10:16: " T ": dependsOn is not supported with workerPoolRef"},
+        {V2, POOL "    dependsOn: [a]\n", "",
+         "stdin:10:16: " T ": dependsOn is not supported with workerPoolRef"},
         {V2, POOL "    branch: b\n", "", "stdin:10:13: " T ": branch is not supported with workerPoolRef"},
         {V2, POOL "    ttlSecondsAfterFinished: 0\n", "",
          "stdin:10:30: " T ": ttlSecondsAfterFinished is not supported with workerPoolRef"},
-        {V2, POOL "    podOverrides: {}\n", "", "stdin:10:19: " T ": podOverrides is not supported with workerPoolRef"},
+        {V2, POOL "    podOverrides: {}\n", "",
+         "stdin:10:19: " T ": podOverrides is not supported with workerPoolRef"},
         {V2, POOL "    podFailurePolicy: {rules: []}\n", "",
          "stdin:10:23: " T ": podFailurePolicy is not supported with workerPoolRef"},
         {V2, TYP NC "    worker: {type: codex, credentials: {type: none}}\n", "",
@@ -399,7 +462,8 @@ static void template_problems(void **state)
         {V1, TYP "    credentials: {type: oauth}\n", "",
          "stdin:10:18: " T ".credentials: secretRef is required for api-key and oauth credential types"},
         {V2, "    worker: {type: codex, credentials: {type: api-key}}\n", "",
-         "stdin:9:40: " T ".worker: credentials.secretRef is required for api-key and oauth credential types"},
+         "stdin:9:40: " T
+         ".worker: credentials.secretRef is required for api-key and oauth credential types"},
         {V1, TYP NC "    agentConfigRef: {name: a}\n    agentConfigRefs: [{name: b}]\n", "",
          "stdin:11:21: " T ": agentConfigRef and agentConfigRefs are mutually exclusive"},
         {V2, TYP NC "    agentConfigRefs: []\n", "",
@@ -408,11 +472,12 @@ static void template_problems(void **state)
          "stdin:11:32: " T
          ".podFailurePolicy.rules: podFailurePolicy.rules[].action FailIndex is not supported for Task Jobs"},
         {V2, TYP NC "    podOverrides: {extraContainers: [{name: kelos-x}]}\n", "",
-         "stdin:11:45: " T ".podOverrides.extraContainers: extraContainers[].name must not use the reserved 'kelos-' prefix "
+         "stdin:11:45: " T
+         ".podOverrides.extraContainers: extraContainers[].name must not use the reserved 'kelos-' prefix "
          "or a built-in init container name"},
         {V2, TYP NC "    podOverrides: {extraInitContainers: [{name: git-clone}, {name: ''}]}\n", "",
-         "stdin:11:49: " T
-         ".podOverrides.extraInitContainers: extraInitContainers[].name must not use the reserved 'kelos-' prefix or a "
+         "stdin:11:49: " T ".podOverrides.extraInitContainers: extraInitContainers[].name must not use the "
+                           "reserved 'kelos-' prefix or a "
          "built-in init container name\nstdin:11:68: " T
          ".podOverrides.extraInitContainers: extraInitContainers[].name must not be empty"},
         {V2, TYP NC "    podOverrides: {extraContainers: [{name: a}, {name: a}]}\n", "",
@@ -429,22 +494,24 @@ static void template_problems(void **state)
         {V2, TYP NC "    podOverrides: {nodeselector: {}}\n", "",
          "stdin:11:20: " T ".podOverrides.nodeselector: unknown field; did you mean \"nodeSelector\"?"},
         {V2, "    type: claudecode\n" NC, "",
-         "stdin:9:11: " T
-         ".type: \"claudecode\" is not one of claude-code, codex, gemini, opencode, cursor; did you mean \"claude-code\"?"},
+         "stdin:9:11: " T ".type: \"claudecode\" is not one of claude-code, codex, gemini, opencode, cursor; "
+                          "did you mean \"claude-code\"?"},
         {V2, TYP NC "    ttlSecondsAfterFinished: 1.5\n", "",
          "stdin:11:30: " T ".ttlSecondsAfterFinished: expected an integer, got a number"},
         {V2, TYP NC "    contextSources: []\n", "",
-         "stdin:11:5: " T
-         ".contextSources: contextSources are not supported yet: remove them or let the agent fetch what it needs"},
+         "stdin:11:5: " T ".contextSources: contextSources are not supported yet: remove them or let the "
+                          "agent fetch what it needs"},
         {V2, TYP NC "    metadata: {labels: {'a b': x}}\n", "",
-         "stdin:11:25: " T
-         ".metadata.labels[\"a b\"]: the key is none that Kubernetes takes: [prefix/]name, where name has at most 63 "
+         "stdin:11:25: " T ".metadata.labels[\"a b\"]: the key is none that Kubernetes takes: [prefix/]name, "
+                           "where name has at most 63 "
          "letters, digits, \"-\", \"_\" and \".\""},
         {V2, TYP, "  credentials: []\n",
          "stdin:10:16: spec.credentials: must hold at least one entry; leave it out if there is none"},
         {V2, TYP, "  credentials: [{name: A, type: none, secretRef: {}}]\n",
-         "stdin:10:24: spec.credentials[0].name: \"A\" is no name: at most 63 lower case letters, digits and \"-\", with a "
-         "letter or digit at both ends\nstdin:10:33: spec.credentials[0].type: \"none\" is not one of api-key, oauth\n"
+         "stdin:10:24: spec.credentials[0].name: \"A\" is no name: at most 63 lower case letters, digits and "
+         "\"-\", with a "
+         "letter or digit at both ends\nstdin:10:33: spec.credentials[0].type: \"none\" is not one of "
+         "api-key, oauth\n"
          "stdin:10:50: spec.credentials[0].secretRef.name: required, but missing"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -469,22 +536,27 @@ static void document_problems(void **state)
         {"apiVersion: v1\nkind: Pod\n",
          "stdin:2:7: kind: \"Pod\" is not taken here: TaskSpawner, AlertSpawner, Secret or a List of them"},
         {"apiVersion: kelos.dev/v1\nkind: TaskSpawner\n",
-         "stdin:1:13: apiVersion: \"kelos.dev/v1\" has no TaskSpawner: write kelos.dev/v1alpha1 or kelos.dev/v1alpha2"},
+         "stdin:1:13: apiVersion: \"kelos.dev/v1\" has no TaskSpawner: write kelos.dev/v1alpha1 or "
+         "kelos.dev/v1alpha2"},
         {"apiVersion: kelos.dev/v1alpha1\nkind: AlertSpawner\n",
-         "stdin:1:13: apiVersion: \"kelos.dev/v1alpha1\" has no AlertSpawner: write alerts.kelos.dev/v1alpha1"},
+         "stdin:1:13: apiVersion: \"kelos.dev/v1alpha1\" has no AlertSpawner: write "
+         "alerts.kelos.dev/v1alpha1"},
         {HEAD SPEC, "stdin:1:1: metadata: required, but missing"},
-        {HEAD "metadata: {name: A_b}\n" SPEC,
-         "stdin:3:18: metadata.name: \"A_b\" is no name: lower case letters, digits, \"-\" and \".\", with a letter or digit "
-         "at both ends"},
+        {HEAD "metadata: {name: A_b}\n" SPEC, "stdin:3:18: metadata.name: \"A_b\" is no name: lower case "
+                                              "letters, digits, \"-\" and \".\", with a letter or digit "
+                                              "at both ends"},
         {HEAD "metadata: {name: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}\n" SPEC,
          "stdin:3:18: metadata.name: has 64 characters, 63 are allowed: it becomes the value of a label"},
         {HEAD "metadata: {name: a, namespace: x.y}\n" SPEC,
-         "stdin:3:32: metadata.namespace: \"x.y\" is no name: at most 63 lower case letters, digits and \"-\", with a letter "
+         "stdin:3:32: metadata.namespace: \"x.y\" is no name: at most 63 lower case letters, digits and "
+         "\"-\", with a letter "
          "or digit at both ends"},
         {HEAD "metadata: {name: a, annotations: {alerts.kelos.dev/policy-config: \"{\\n x}\"}}\n" SPEC,
-         "stdin:3:67: metadata.annotations[\"alerts.kelos.dev/policy-config\"]: broken JSON, in line 2 of it"},
+         "stdin:3:67: metadata.annotations[\"alerts.kelos.dev/policy-config\"]: broken JSON, in line 2 of "
+         "it"},
         {HEAD "metadata: {name: a, annotations: {alerts.kelos.dev/policy: ''}}\n" SPEC,
-         "stdin:3:60: metadata.annotations[\"alerts.kelos.dev/policy\"]: must not be empty: name a policy or leave it out"},
+         "stdin:3:60: metadata.annotations[\"alerts.kelos.dev/policy\"]: must not be empty: name a policy or "
+         "leave it out"},
         {HEAD "metadata: {name: a}\nspec: {when: {}, taskTemplate: {workerPoolRef: {name: p}}}\n",
          "stdin:4:14: spec.when.prometheusAlerts: required, but missing"},
         {HEAD "metadata: {name: a}\nspec: {when: {prometheusAlerts: {}}}\n",
@@ -493,10 +565,12 @@ static void document_problems(void **state)
         {HEAD "metadata: {name: a}\n" SPEC "---\n" HEAD "metadata: {name: a, namespace: default}\n" SPEC,
          "stdin:8:18: metadata.name: default/a is already defined at stdin:1"},
         {HEAD "metadata: {name: a}\n" SPEC "---\n" HEAD "metadata: {name: a, namespace: other}\n" SPEC, ""},
-        {"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {K: 'no base64'}\nstringData: {P: 271828}\n",
+        {"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {K: 'no base64'}\nstringData: {P: "
+         "271828}\n",
          "stdin:4:11: data.K: is no base64; plain text goes into stringData\n"
          "stdin:5:17: stringData.P: expected a string, got an integer; write it in quotes"},
-        {"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: s}\n",
+        {"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n---\napiVersion: v1\nkind: Secret\nmetadata: "
+         "{name: s}\n",
          "stdin:7:18: metadata.name: the Secret default/s is already defined"},
         {"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Pod}\n- 1\n",
          "stdin:5:3: items[1]: expected a map, got an integer\n"
@@ -513,7 +587,8 @@ static void others_live_on(void **state)
     struct spawner_set *set =
         load(HEAD "metadata: {name: a}\n" SPEC "---\na: [\n---\n" HEAD "metadata: {name: b}\nspec: {}\n---\n"
                   "apiVersion: v1\nkind: List\nmetadata: {}\nitems:\n- {apiVersion: " V2
-                  ", kind: TaskSpawner, metadata: {name: c}, " SPEC "  }\n---\n" HEAD "metadata: {name: d}\n" SPEC);
+                  ", kind: TaskSpawner, metadata: {name: c}, " SPEC "  }\n---\n" HEAD
+                  "metadata: {name: d}\n" SPEC);
     assert_int_equal(set->n, 3);
     assert_non_null(spawner_set_find(set, "default", "a"));
     assert_null(spawner_set_find(set, "default", "b"));
@@ -588,7 +663,8 @@ static void directories(void **state)
     put_dir("docs/..data");
     put_file("docs/..data/z.yaml", HEAD "metadata: {name: z}\n" SPEC);
     put_file("docs/b.yml", HEAD "metadata: {name: b}\n" SPEC);
-    put_file("docs/a.json", "{\"apiVersion\": \"v1\", \"kind\": \"Secret\", \"metadata\": {\"name\": \"s\"}}");
+    put_file("docs/a.json",
+             "{\"apiVersion\": \"v1\", \"kind\": \"Secret\", \"metadata\": {\"name\": \"s\"}}");
     put_file("docs/c.txt", "no document");
     put_file("docs/.hidden.yaml", "no document");
     put_file("docs/below.yaml/x.yaml", "no document");
@@ -619,8 +695,10 @@ static void directories(void **state)
     free(link);
 }
 
-#define AM HEAD "metadata: {name: a}\nspec: {when: {prometheusAlerts: {url: 'http://a', secretRef: {name: am}}}, " \
-                "taskTemplate: {workerPoolRef: {name: p}}}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: am}\n"
+#define AM                                                                                                   \
+    HEAD "metadata: {name: a}\nspec: {when: {prometheusAlerts: {url: 'http://a', secretRef: {name: am}}}, "  \
+         "taskTemplate: {workerPoolRef: {name: p}}}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: "   \
+         "am}\n"
 #define TAKES ". It takes ALERTMANAGER_TOKEN alone, or ALERTMANAGER_USER and ALERTMANAGER_PASSWORD"
 
 static void credentials_of_documents(void **state)
@@ -631,7 +709,8 @@ static void credentials_of_documents(void **state)
     } rows[] = {
         {"stringData: {ALERTMANAGER_TOKEN: t0ken}", "t0ken", NULL, NULL, NULL},
         {"data: {ALERTMANAGER_TOKEN: dDBrZW4K}", "t0ken", NULL, NULL, NULL},
-        {"data: {ALERTMANAGER_TOKEN: eA==}\nstringData: {ALERTMANAGER_TOKEN: w, other: z}", "w", NULL, NULL, NULL},
+        {"data: {ALERTMANAGER_TOKEN: eA==}\nstringData: {ALERTMANAGER_TOKEN: w, other: z}", "w", NULL, NULL,
+         NULL},
         {"stringData: {ALERTMANAGER_USER: u, ALERTMANAGER_PASSWORD: 'p: q'}", NULL, "u", "p: q", NULL},
         {"", NULL, NULL, NULL, "holds no credentials for Alertmanager; it has no keys" TAKES},
         {"stringData: {TOKEN: hush}", NULL, NULL, NULL,
@@ -687,13 +766,15 @@ static void credentials_of_documents(void **state)
 static void credentials_of_a_directory(void **state)
 {
     (void)state;
-    struct spawner_set *set = load(HEAD "metadata: {name: a}\nspec: {when: {prometheusAlerts: {url: 'http://a', secretRef: "
-                                        "{name: am}}}, taskTemplate: {workerPoolRef: {name: p}}}\n");
+    struct spawner_set *set =
+        load(HEAD "metadata: {name: a}\nspec: {when: {prometheusAlerts: {url: 'http://a', secretRef: "
+                  "{name: am}}}, taskTemplate: {workerPoolRef: {name: p}}}\n");
     struct poll_auth auth;
     struct err e;
     assert_int_equal(set->n, 1);
     assert_int_equal(spawner_auth(set, set->spawners[0], NULL, &auth, &e), -1);
-    assert_string_equal(e.msg, "no Secret default/am: give it as a document of -f, or as a directory with --secrets");
+    assert_string_equal(
+        e.msg, "no Secret default/am: give it as a document of -f, or as a directory with --secrets");
     assert_int_equal(spawner_auth(set, set->spawners[0], tmp, &auth, &e), -1);
     assert_int_equal(e.kind, ERR_NOT_FOUND);
 
