@@ -54,5 +54,5 @@ struct node *node_create(enum node_type type, int line, int column);
 void node_free(struct node *n);
 struct node *node_get(const struct node *map, const char *key); /* NULL if absent or not a map */
 cJSON *node_to_json(const struct node *n);                      /* cJSON_Delete */
-cJSON *node_number_to_json(const struct node *n);               /* an integer that a double cannot hold keeps its digits */
+cJSON *node_number_to_json(const struct node *n);               /* what cJSON would round keeps its digits: a raw item */
 const char *node_type_name(enum node_type t);                   /* "a boolean", "a list", ... for sentences */
