@@ -107,10 +107,14 @@ static void retire(struct parser *p, struct node *n)
     p->retired[p->n_retired++] = n;
 }
 
-static void add_anchor(struct parser *p, const char *name, struct node *n)
+/* For the anchor of the current event. They are searched one by one, hence the ceiling. */
+static int add_anchor(struct parser *p, const char *name, struct node *n)
 {
+    if (p->n_anchors == DOCUMENT_ANCHORS_MAX)
+        return fail_here(p, "the document has more than 1000 anchors");
     xgrow(&p->anchors, &p->cap_anchors, p->n_anchors + 1, sizeof *p->anchors);
     p->anchors[p->n_anchors++] = (struct anchor){xstrdup(name), n};
+    return 0;
 }
 
 /* A later anchor of the same name hides the earlier one. */
@@ -334,7 +338,8 @@ static int parse_entry(struct parser *p, struct node_map *m, int depth)
         struct node *k = node_create(NODE_STRING, line, column); /* aliases may repeat a key's text */
         k->text = xstrdup(key);
         retire(p, k);
-        add_anchor(p, (const char *)p->event.data.scalar.anchor, k);
+        if (add_anchor(p, (const char *)p->event.data.scalar.anchor, k) != 0)
+            goto failed;
     }
     if (key && count(p, strlen(key), line, column) != 0)
         goto failed;
@@ -400,8 +405,11 @@ static struct node *parse_node(struct parser *p, int depth)
         return parse_alias(p, depth);
     if (p->event.type == YAML_SCALAR_EVENT) {
         struct node *n = parse_scalar(p);
-        if (n && p->event.data.scalar.anchor)
-            add_anchor(p, (const char *)p->event.data.scalar.anchor, n);
+        if (n && p->event.data.scalar.anchor &&
+            add_anchor(p, (const char *)p->event.data.scalar.anchor, n) != 0) {
+            node_free(n);
+            return NULL;
+        }
         return n;
     }
     bool is_map = p->event.type == YAML_MAPPING_START_EVENT;
@@ -409,8 +417,8 @@ static struct node *parse_node(struct parser *p, int depth)
         return NULL;
     const yaml_char_t *anchor = is_map ? p->event.data.mapping_start.anchor : p->event.data.sequence_start.anchor;
     size_t mine = p->n_anchors;
-    if (anchor)
-        add_anchor(p, (const char *)anchor, NULL);
+    if (anchor && add_anchor(p, (const char *)anchor, NULL) != 0)
+        return NULL;
     struct node *n = node_create(is_map ? NODE_MAP : NODE_LIST, line, column);
     if (parse_rest(p, n, depth) != 0) {
         node_free(n);
