@@ -76,10 +76,11 @@ void bind_ctx_push_last(lua_State *L, const struct policy_last *last)
                                             .phase = "",
                                             .created_at = MOMENT_NONE,
                                             .completed_at = MOMENT_NONE,
-                                            .starts_at = MOMENT_NONE};
+                                            .starts_at = MOMENT_NONE,
+                                            .trigger_at = MOMENT_NONE};
     if (!last)
         last = &none;
-    lua_createtable(L, 0, 7);
+    lua_createtable(L, 0, 8);
     set_text(L, "task", last->task);
     lua_pushstring(L, last->phase);
     lua_setfield(L, -2, "phase");
@@ -88,6 +89,7 @@ void bind_ctx_push_last(lua_State *L, const struct policy_last *last)
     set_moment(L, "created_at", last->created_at);
     set_moment(L, "completed_at", last->completed_at);
     set_moment(L, "starts_at", last->starts_at);
+    set_moment(L, "trigger_at", last->trigger_at);
     lua_pushinteger(L, last->attempts);
     lua_setfield(L, -2, "attempts");
 }

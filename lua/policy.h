@@ -41,6 +41,7 @@ struct policy_last {
     const char *phase;
     bool gone;
     moment_t created_at, completed_at, starts_at;
+    moment_t trigger_at; /* since when the alert, or the earliest of its group, fires */
     uint32_t attempts;
 };
 

@@ -399,6 +399,9 @@ static int retrigger(struct session *s, struct wire_reader *r, struct err *e)
         last.created_at = wire_get_i64(r);
         last.completed_at = wire_get_i64(r);
         last.starts_at = wire_get_i64(r);
+        last.trigger_at = wire_get_i64(r);
+        if (last.trigger_at == MOMENT_NONE)
+            last.trigger_at = alert_moment(&a, ALERT_STARTS_AT);
         last.attempts = wire_get_u32(r);
         if (r->bad)
             return err_set(e, ERR_INVALID, "RETRIGGER is shorter than it says");

@@ -382,6 +382,7 @@ void rig_retrigger(struct rig *r, const char *alert, const struct rig_last *last
     wire_i64(&b, last->created);
     wire_i64(&b, last->completed);
     wire_i64(&b, last->starts_at);
+    wire_i64(&b, last->trigger_at != 0 ? last->trigger_at : MOMENT_NONE);
     wire_u32(&b, last->attempts);
     wire_end(&b, mark);
     converse(r, &b, WIRE_DONE, text);

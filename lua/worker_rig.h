@@ -62,6 +62,7 @@ struct rig_last {
     uint8_t phase;
     bool gone;
     int64_t created, completed, starts_at;
+    int64_t trigger_at; /* 0: the alert's own startsAt */
     uint32_t attempts;
 };
 void rig_retrigger(struct rig *r, const char *alert, const struct rig_last *last, struct buf *text);

@@ -75,13 +75,14 @@ return {
         return text.truncate(table.concat(annotations, "\n"), BODY_MAX, "\n[truncated]")
     end,
 
-    -- ctx.last is the alert's earlier Task. False leaves things as they are.
-    retrigger = function(alert, ctx)
+    -- ctx.last is the alert's earlier Task; trigger_at, since when the alert (of a group: the earliest) fires. False
+    -- leaves things as they are.
+    retrigger = function(_, ctx)
         local last = ctx.last
         if last.gone then
             return true
         end
         local finished = last.phase == "Succeeded" or last.phase == "Failed"
-        return finished and last.completed_at > 0 and alert.starts_at > last.completed_at
+        return finished and last.completed_at > 0 and last.trigger_at > last.completed_at
     end,
 }

@@ -392,6 +392,7 @@ static void answer_retrigger(struct wire_reader *r)
         uint8_t phase = wire_get_u8(r), gone = wire_get_u8(r);
         wire_get_i64(r), wire_get_i64(r);
         int64_t starts_at = wire_get_i64(r);
+        wire_get_i64(r);
         uint32_t attempts = wire_get_u32(r);
         call(HOOK_RETRIGGER, it.policy, it.id, it.name, action, word);
         size_t mark = wire_begin(&out, WIRE_RETRIGGERED);

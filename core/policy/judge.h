@@ -63,7 +63,8 @@ struct retrigger_question {
     const char *task; /* name */
     enum task_phase phase;
     bool gone;
-    moment_t created_at, completed_at, starts_at;
+    moment_t created_at, completed_at, starts_at; /* of that Task */
+    moment_t trigger_at; /* since when the alert fires: the earliest startsAt of its group */
     uint32_t attempts;
 };
 struct retrigger_answer {

@@ -437,7 +437,7 @@ static void retriggers(void **state)
     struct retrigger_question q[4];
     struct retrigger_answer a[4] = {0};
     for (size_t i = 0; i < 4; i++)
-        q[i] = (struct retrigger_question){4 - i, "task-1", TASK_SUCCEEDED, i == 0, 1, 2, 3, 7};
+        q[i] = (struct retrigger_question){4 - i, "task-1", TASK_SUCCEEDED, i == 0, 1, 2, 3, MOMENT_NONE, 7};
     kit_retrigger(&k, q, 4, a);
     assert_int_equal(k.err.kind, ERR_NONE);
     assert_int_equal(a[0].answer, ANSWER_NOW);

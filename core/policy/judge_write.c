@@ -115,6 +115,7 @@ static void write_retrigger(struct buf *b, const struct retrigger_question *q)
     wire_i64(b, q->created_at);
     wire_i64(b, q->completed_at);
     wire_i64(b, q->starts_at);
+    wire_i64(b, q->trigger_at);
     wire_u32(b, q->attempts);
 }
 

@@ -86,7 +86,8 @@ enum wire_type {
  *          a typo has taken away. When a policy is named only that one counts; not there: policy.missing.
  *
  * RETRIGGER: u32 n, n * (u32 id, text bytes, text index, text task name, u8 task phase (enum task_phase), u8 gone,
- *          i64 created, i64 completed, i64 starts_at of the Task, u32 attempts)     moments: INT64_MIN when unset
+ *          i64 created, i64 completed, i64 starts_at of the Task, i64 since when the alert fires (the earliest of its group;
+ *          unset: its own startsAt), u32 attempts)     moments: INT64_MIN when unset
  * RETRIGGERED: u32 id, u8 wire_answer, i64 at (only ANSWER_AT), text reason code, text detail, text policy, text where
  *
  * COMPOSE: u32 n, n * (u32 id, text bytes, text index, u8 has key, text key ("" without one))

@@ -1,0 +1,86 @@
+/* Wiring: see engine.h. */
+#include "cli/engine.h"
+
+#include "base/mem.h"
+#include "net/http.h"
+#include "policy/worker_pool.h"
+#include "spawner/spawner.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { WORKERS_AHEAD = 2 };
+
+static int open_store(const struct options *o, enum engine_use use, struct engine *g, struct err *e)
+{
+    if (use == ENGINE_OFFLINE)
+        return 0;
+    if (local_open(o->store, use == ENGINE_ACT ? LOCAL_ENGINE : LOCAL_READ, &g->loop, &g->local, e) != 0)
+        return -1;
+    g->env.store = &g->local->store;
+    if (use == ENGINE_PLAN)
+        return 0;
+    size_t n;
+    moment_t next;
+    return local_fail_running(g->local, moment_now(), &n, e) != 0 ||
+                   local_expire(g->local, moment_now(), &n, &next, e) != 0
+               ? -1
+               : 0;
+}
+
+int engine_open(const struct options *o, enum engine_use use, struct engine *g, struct err *e)
+{
+    *g = (struct engine){0};
+    if (uv_loop_init(&g->loop) != 0)
+        return err_set(e, ERR_IO, "no event loop: too many open files?");
+    if (o->worker != NULL)
+        g->worker = xstrdup(o->worker);
+    else if (worker_path_default(&g->worker, e) != 0)
+        return -1;
+    if (worker_pool_create(&g->loop, g->worker, use == ENGINE_OFFLINE ? 1 : WORKERS_AHEAD, &g->pool, e) != 0 ||
+        open_store(o, use, g, e) != 0)
+        return -1;
+    struct http_client_options http = {.ca_file = o->ca_file, .user_agent = "alertspawner/" AS_VERSION};
+    if (use != ENGINE_OFFLINE && http_client_create(&g->loop, &http, &g->http, e) != 0)
+        return -1;
+    g->env.loop = &g->loop;
+    g->env.http = g->http;
+    g->env.pool = g->pool;
+    g->env.policies_dir = o->policies;
+    g->env.secrets_dir = o->secrets;
+    g->env.max_bytes = o->max_response_bytes;
+    g->env.poll_timeout_us = o->timeout_us;
+    g->env.limits = judge_limits_default();
+    return 0;
+}
+
+void engine_close(struct engine *g)
+{
+    http_client_free(&g->http);
+    worker_pool_free(&g->pool);
+    local_close(&g->local);
+    uv_run(&g->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&g->loop);
+    free(g->worker);
+}
+
+int engine_documents(const struct options *o, struct spawner_set **set_r, size_t *bad_r, struct err *e)
+{
+    struct spawner_source source = {.paths = o->documents, .n_paths = o->n_documents, .ns = o->ns};
+    if (spawner_set_load(&source, set_r, e) != 0)
+        return -1;
+    struct spawner_set *set = *set_r;
+    *bad_r = set->n_problems;
+    for (size_t i = 0; i < set->n_problems; i++)
+        fprintf(stderr, "Error: %s\n", set->problems[i]);
+    if (set->n == 0 && set->n_problems == 0) {
+        spawner_set_free(set_r);
+        return err_set(e, ERR_INVALID, "the documents hold no TaskSpawner");
+    }
+    if (o->alertmanager != NULL && spawner_set_override_url(set, o->alertmanager, e) != 0) {
+        spawner_set_free(set_r);
+        e->kind = ERR_USAGE;
+        return err_wrap(e, "--alertmanager");
+    }
+    return 0;
+}

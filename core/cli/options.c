@@ -1,0 +1,231 @@
+/* The command line: see options.h. */
+#include "cli/options.h"
+
+#include "base/mem.h"
+#include "base/moment.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    O_ALERTMANAGER = 256,
+    O_POLICIES,
+    O_SECRETS,
+    O_STORE,
+    O_CA_FILE,
+    O_WORKER,
+    O_MAX_BYTES,
+    O_TIMEOUT,
+    O_PHASE,
+    O_MESSAGE,
+    O_ALERT,
+    O_SPAWNER,
+    O_EXEC,
+    O_EXEC_OUTPUT,
+    O_EXEC_PARALLEL,
+    O_LOG_LEVEL,
+};
+
+static const struct row {
+    unsigned takes; /* 0: every verb */
+    int code;
+    const char *name, *arg, *help;
+} rows[] = {
+    {TAKES_DOCUMENTS, 'f', "filename", "FILE|DIR|-", "TaskSpawner documents (YAML or JSON), and Secrets; may be repeated"},
+    {TAKES_DOCUMENTS | TAKES_NAMESPACE, 'n', "namespace", "NS", "namespace: of documents that name none; of what to show"},
+    {TAKES_NAMESPACE, 'A', "all-namespaces", NULL, "show every namespace (this is so without -n, too)"},
+    {TAKES_OUTPUT, 'o', "output", "FORMAT", "table, json or yaml"},
+    {TAKES_SOURCE, O_ALERTMANAGER, "alertmanager", "URL", "ask this Alertmanager instead of the documents' url"},
+    {TAKES_SOURCE, O_SECRETS, "secrets", "DIR", "mounted Secrets: DIR/<name>/<KEY>"},
+    {TAKES_SOURCE, O_CA_FILE, "ca-file", "FILE", "trust these CAs (PEM) instead of the system's"},
+    {TAKES_SOURCE, O_MAX_BYTES, "max-response-bytes", "N", "a longer answer is a failed poll (default 1Gi; Ki, Mi, Gi)"},
+    {TAKES_SOURCE, O_TIMEOUT, "timeout", "DURATION", "of one poll (default 30s)"},
+    {TAKES_POLICIES, O_POLICIES, "policies", "DIR", "policy files (*.lua); without it the default policy judges"},
+    {TAKES_POLICIES, O_WORKER, "worker", "FILE", "the worker executable (default: beside this one)"},
+    {TAKES_STORE, O_STORE, "store", "sqlite:PATH",
+     "where Tasks live (default $XDG_STATE_HOME/alertspawner/tasks.db)"},
+    {TAKES_PHASE, O_PHASE, "phase", "PHASE", "Succeeded or Failed"},
+    {TAKES_PHASE, O_MESSAGE, "message", "TEXT", "why, for the Task's status"},
+    {TAKES_ALERT, O_ALERT, "alert", "FILE|-", "one alert as Alertmanager's API returns it (an array of one is fine)"},
+    {TAKES_ALERT, O_SPAWNER, "spawner", "NAME", "only this TaskSpawner of the documents"},
+    {TAKES_EXEC, O_EXEC, "exec", "CMD", "run each Task on this machine: CMD in /bin/sh, the prompt on standard input"},
+    {TAKES_EXEC, O_EXEC_OUTPUT, "exec-output", "DIR", "where commands' output goes (default <store>.output/)"},
+    {TAKES_EXEC, O_EXEC_PARALLEL, "exec-parallel", "N", "commands at once, over all spawners (default: processors)"},
+    {0, O_LOG_LEVEL, "log-level", "LEVEL", "debug, info, warn or error (default info for run, else warn)"},
+    {0, 'h', "help", NULL, "this page"},
+};
+enum { N_ROWS = sizeof rows / sizeof *rows };
+
+static bool applies(const struct verb *verb, const struct row *r)
+{
+    return r->takes == 0 || (verb->takes & r->takes) != 0;
+}
+
+static int parse_bytes(const char *s, uint64_t *n_r, struct err *e)
+{
+    char *end;
+    errno = 0;
+    unsigned long long v = strtoull(s, &end, 10);
+    int shift = strcmp(end, "Ki") == 0 ? 10 : strcmp(end, "Mi") == 0 ? 20 : strcmp(end, "Gi") == 0 ? 30 : 0;
+    if (errno != 0 || *s < '0' || *s > '9' || (shift == 0 && *end != '\0') || v == 0 || v > (UINT64_MAX >> shift))
+        return err_set(e, ERR_USAGE, "--max-response-bytes %s: give a number of bytes, with Ki, Mi or Gi if you like", s);
+    *n_r = (uint64_t)v << shift;
+    return 0;
+}
+
+static int take_output(const char *s, struct options *o, struct err *e)
+{
+    static const char *const names[] = {"table", "json", "yaml"};
+    for (size_t i = 0; i < 3; i++)
+        if (strcmp(s, names[i]) == 0) {
+            o->output = (enum output)i;
+            o->output_given = true;
+            return 0;
+        }
+    return err_set(e, ERR_USAGE, "unknown output format \"%s\": must be one of table, json, yaml", s);
+}
+
+static int take(struct options *o, int code, const char *arg, struct err *e)
+{
+    enum log_level level;
+    struct err why;
+    char *end;
+    switch (code) {
+    case 'f':
+        o->documents[o->n_documents++] = arg;
+        return 0;
+    case 'n':
+        o->ns = arg;
+        return 0;
+    case 'A':
+        o->all_namespaces = true;
+        return 0;
+    case 'o':
+        return take_output(arg, o, e);
+    case 'h':
+        o->help = true;
+        return 0;
+    case O_ALERTMANAGER:
+        o->alertmanager = arg;
+        return 0;
+    case O_POLICIES:
+        o->policies = arg;
+        return 0;
+    case O_SECRETS:
+        o->secrets = arg;
+        return 0;
+    case O_STORE:
+        o->store = arg;
+        return 0;
+    case O_CA_FILE:
+        o->ca_file = arg;
+        return 0;
+    case O_WORKER:
+        o->worker = arg;
+        return 0;
+    case O_MAX_BYTES:
+        return parse_bytes(arg, &o->max_response_bytes, e);
+    case O_TIMEOUT:
+        if (duration_parse(arg, &o->timeout_us, &why) != 0 || o->timeout_us < MOMENT_SECOND / 10)
+            return err_set(e, ERR_USAGE, "--timeout %s: give a duration of at least 100ms, such as 30s", arg);
+        return 0;
+    case O_PHASE:
+        o->phase = arg;
+        return 0;
+    case O_MESSAGE:
+        o->message = arg;
+        return 0;
+    case O_ALERT:
+        o->alert = arg;
+        return 0;
+    case O_SPAWNER:
+        o->spawner = arg;
+        return 0;
+    case O_EXEC:
+        o->exec = arg;
+        return 0;
+    case O_EXEC_OUTPUT:
+        o->exec_output = arg;
+        return 0;
+    case O_EXEC_PARALLEL:
+        o->exec_parallel = (int)strtol(arg, &end, 10);
+        if (*end != '\0' || o->exec_parallel < 1 || o->exec_parallel > 1024)
+            return err_set(e, ERR_USAGE, "--exec-parallel %s: give a number from 1 to 1024", arg);
+        return 0;
+    case O_LOG_LEVEL:
+        if (log_level_parse(arg, &level) != 0)
+            return err_set(e, ERR_USAGE, "--log-level %s: must be one of debug, info, warn, error", arg);
+        log_set_level(level);
+        return 0;
+    }
+    return err_set(e, ERR_BUG, "option %d has no meaning", code);
+}
+
+static int check_args(const struct verb *verb, const struct options *o, struct err *e)
+{
+    if (o->n_args < verb->min_args || o->n_args > verb->max_args)
+        return err_set(e, ERR_USAGE, "%s\nUsage: alertspawner %s %s",
+                       o->n_args < verb->min_args ? "a name is missing" : "too many names", verb->name, verb->usage);
+    if ((verb->takes & TAKES_DOCUMENTS) && o->n_documents == 0)
+        return err_set(e, ERR_USAGE, "no documents: give -f FILE, -f DIR or -f -");
+    return 0;
+}
+
+int options_parse(const struct verb *verb, int argc, char **argv, struct options *o, struct err *e)
+{
+    struct option longs[N_ROWS + 1] = {0};
+    char shorts[2 * N_ROWS + 2] = ":";
+    size_t n = 0, m = 1;
+    for (size_t i = 0; i < N_ROWS; i++) {
+        if (!applies(verb, &rows[i]))
+            continue;
+        longs[n++] = (struct option){rows[i].name, rows[i].arg ? required_argument : no_argument, NULL, rows[i].code};
+        if (rows[i].code < 256) {
+            shorts[m++] = (char)rows[i].code;
+            if (rows[i].arg)
+                shorts[m++] = ':';
+        }
+    }
+    *o = (struct options){.max_response_bytes = UINT64_C(1) << 30, .timeout_us = 30 * MOMENT_SECOND};
+    o->documents = xcalloc((size_t)argc, sizeof *o->documents);
+    optind = 0; /* glibc: start over */
+    opterr = 0;
+    for (;;) {
+        int code = getopt_long(argc, argv, shorts, longs, NULL);
+        if (code == -1)
+            break;
+        if (code == '?' || code == ':')
+            return err_set(e, ERR_USAGE, code == ':' ? "option %s wants a value (see alertspawner %s --help)"
+                                                     : "unknown option %s (see alertspawner %s --help)",
+                           argv[optind - 1], verb->name);
+        if (take(o, code, optarg, e) != 0)
+            return -1;
+    }
+    o->args = argv + optind;
+    o->n_args = (size_t)(argc - optind);
+    return o->help ? 0 : check_args(verb, o, e);
+}
+
+void options_deinit(struct options *o)
+{
+    free(o->documents);
+    *o = (struct options){0};
+}
+
+void options_help(const struct verb *verb)
+{
+    printf("%s\n\nUsage:\n  alertspawner %s%s%s\n\n%s\n\nOptions:\n", verb->summary, verb->name,
+           verb->usage[0] ? " " : "", verb->usage, verb->help);
+    for (size_t i = 0; i < N_ROWS; i++) {
+        if (!applies(verb, &rows[i]))
+            continue;
+        char left[64];
+        snprintf(left, sizeof left, "%c%c%s --%s%s%s", rows[i].code < 256 ? '-' : ' ',
+                 rows[i].code < 256 ? rows[i].code : ' ', rows[i].code < 256 ? "," : " ", rows[i].name,
+                 rows[i].arg ? " " : "", rows[i].arg ? rows[i].arg : "");
+        printf("  %-32s %s\n", left, rows[i].help);
+    }
+}

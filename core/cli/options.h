@@ -1,0 +1,60 @@
+/* What was asked for on the command line: one struct for all verbs; each verb says in verbs.c which options it takes, and
+ * --help is made from the same table. Options may stand before and after names, as with kubectl. */
+#pragma once
+
+#include "base/err.h"
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_YAML };
+
+/* Groups of options that a verb takes. */
+enum {
+    TAKES_DOCUMENTS = 1 << 0, /* -f -n */
+    TAKES_SOURCE = 1 << 1,    /* --alertmanager --secrets --ca-file --max-response-bytes --timeout */
+    TAKES_POLICIES = 1 << 2,  /* --policies --worker */
+    TAKES_STORE = 1 << 3,     /* --store */
+    TAKES_OUTPUT = 1 << 4,    /* -o */
+    TAKES_NAMESPACE = 1 << 5, /* -n -A */
+    TAKES_PHASE = 1 << 6,     /* --phase --message */
+    TAKES_ALERT = 1 << 7,     /* --alert --spawner */
+    TAKES_EXEC = 1 << 8,      /* --exec --exec-output --exec-parallel */
+};
+
+struct options {
+    const char **documents; /* -f, in the order given */
+    size_t n_documents;
+    const char *ns;         /* -n, or NULL */
+    bool all_namespaces;    /* -A */
+    enum output output;
+    bool output_given;
+    const char *alertmanager, *policies, *secrets, *store, *ca_file, *worker;
+    uint64_t max_response_bytes; /* default 1 GiB */
+    int64_t timeout_us;          /* default 30 s */
+    const char *phase, *message;
+    const char *alert, *spawner;
+    const char *exec, *exec_output;
+    int exec_parallel;
+    bool help;
+
+    char **args; /* what is no option */
+    size_t n_args;
+};
+
+struct verb {
+    const char *name;
+    const char *summary;      /* one line */
+    const char *usage;        /* what follows the name: "-f FILE ..." */
+    const char *help;         /* paragraphs and examples */
+    unsigned takes;
+    size_t min_args, max_args;
+    int (*run)(const struct options *o); /* exit code */
+};
+
+/* argv[0] is the verb's name. -1: ERR_USAGE with a sentence. Strings point into argv; free with options_deinit. */
+int options_parse(const struct verb *verb, int argc, char **argv, struct options *o, struct err *e);
+void options_deinit(struct options *o);
+void options_help(const struct verb *verb);

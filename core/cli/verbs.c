@@ -1,0 +1,79 @@
+/* The index of verbs, with what --help says of them. */
+#include "cli/verbs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CYCLE_OPTIONS (TAKES_DOCUMENTS | TAKES_SOURCE | TAKES_POLICIES | TAKES_STORE)
+
+const struct verb verbs[] = {
+    {"run", "Watch for ever: a cycle for every TaskSpawner each pollInterval.", "-f FILE [-f ...]",
+     "Polls, judges and creates Tasks until it gets SIGTERM or SIGINT; then it finishes what is in flight and exits\n"
+     "within 5 seconds. Changed documents and policies are taken up while it runs.\n\n"
+     "With --exec CMD it also runs each Task on this machine: CMD in /bin/sh, the prompt on standard input, and\n"
+     "KELOS_TASK_NAME, KELOS_TASKSPAWNER, KELOS_BRANCH, KELOS_MODEL, KELOS_AGENT_TYPE, KELOS_ALERT_FINGERPRINT and\n"
+     "KELOS_ALERTNAME in its environment. Its exit code makes the Task Succeeded or Failed.\n\n"
+     "Examples:\n"
+     "  alertspawner run -f examples/ --alertmanager http://localhost:9093\n"
+     "  alertspawner run -f spawner.yaml --exec 'claude -p --permission-mode acceptEdits'",
+     CYCLE_OPTIONS | TAKES_EXEC, 0, 0, verb_run},
+    {"once", "One cycle for every TaskSpawner, then exit.", "-f FILE [-f ...]",
+     "Prints one decision for every alert. Exits 1 when a cycle failed or a decision is an error.\n\n"
+     "Example:\n  alertspawner once -f examples/ --alertmanager http://localhost:9093",
+     CYCLE_OPTIONS | TAKES_OUTPUT, 0, 0, verb_once},
+    {"plan", "What once would do, without doing it.", "-f FILE [-f ...]",
+     "The same decisions as once, with no writes: works beside a running engine.\n\n"
+     "With -o json: {\"spawners\":[{\"name\",\"namespace\",\"decisions\":[{\"fingerprint\",\"alertname\",\"verdict\",\n"
+     "\"reason\",\"detail\",\"task\"}]}]}; verdict is create, retrigger, skip, wait or error.\n\n"
+     "Example:\n  alertspawner plan -f examples/ -o json | jq '.spawners[].decisions[] | select(.verdict==\"create\")'",
+     CYCLE_OPTIONS | TAKES_OUTPUT, 0, 0, verb_plan},
+    {"get", "Show Tasks or TaskSpawners of the local store.", "tasks|spawners [NAME]",
+     "-o json prints a v1 List (or, with NAME, the object), as kubectl does.\n\n"
+     "Examples:\n  alertspawner get tasks\n  alertspawner get task oom-remediator-… -o yaml",
+     TAKES_STORE | TAKES_OUTPUT | TAKES_NAMESPACE, 1, 2, verb_get},
+    {"finish", "Say how a Task of the local store ended.", "task NAME --phase Succeeded|Failed",
+     "Sets phase and completionTime, as the agent's controller would. A command of run --exec that still runs is ended.",
+     TAKES_STORE | TAKES_NAMESPACE | TAKES_PHASE, 2, 2, verb_finish},
+    {"delete", "Delete a Task of the local store.", "task NAME",
+     "A command of run --exec that still runs is ended. If its alert still fires, a later cycle creates a new Task.",
+     TAKES_STORE | TAKES_NAMESPACE, 2, 2, verb_delete},
+    {"render", "Print the Task that an alert would become, touching nothing.", "-f FILE --alert ALERT.json",
+     "Neither Alertmanager nor store is asked. If a selector or the policy would not take the alert, a note on standard\n"
+     "error says so.\n\n"
+     "Example:\n  curl -s localhost:9093/api/v2/alerts | jq '.[0]' | alertspawner render -f spawner.yaml --alert -",
+     TAKES_DOCUMENTS | TAKES_POLICIES | TAKES_OUTPUT | TAKES_ALERT, 0, 0, verb_render},
+    {"check", "Validate documents, templates and policies.", "-f FILE [-f ...]",
+     "Reads everything as run would, prints every problem with file and line, and exits 1 if there is one.",
+     TAKES_DOCUMENTS | TAKES_POLICIES, 0, 0, verb_check},
+    {"version", "Print the version.", "", "One line, for scripts.", 0, 0, 0, verb_version},
+    {0},
+};
+
+int verb_fail(const struct err *e)
+{
+    fprintf(stderr, "Error: %s\n", e->msg);
+    return e->kind == ERR_USAGE ? EXIT_USAGE : EXIT_FAILED;
+}
+
+int noun_parse(const char *s, enum noun *noun_r, struct err *e)
+{
+    static const struct {
+        const char *name;
+        enum noun noun;
+    } nouns[] = {{"task", NOUN_TASK},           {"tasks", NOUN_TASK},         {"spawner", NOUN_SPAWNER},
+                 {"spawners", NOUN_SPAWNER},    {"taskspawner", NOUN_SPAWNER}, {"taskspawners", NOUN_SPAWNER},
+                 {"ts", NOUN_SPAWNER}};
+    for (size_t i = 0; i < sizeof nouns / sizeof *nouns; i++)
+        if (strcmp(s, nouns[i].name) == 0) {
+            *noun_r = nouns[i].noun;
+            return 0;
+        }
+    return err_set(e, ERR_USAGE, "unknown resource \"%s\": must be one of tasks, spawners", s);
+}
+
+int verb_version(const struct options *o)
+{
+    (void)o;
+    puts(AS_VERSION);
+    return EXIT_DONE;
+}

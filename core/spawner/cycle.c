@@ -1,0 +1,423 @@
+/* The steps of one cycle: see cycle.h. A callback notes what came and calls cycle_step(), which alone decides. */
+#include "spawner/cycle_private.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void cycle_step(struct cycle *c);
+
+static void on_later_closed(uv_handle_t *h)
+{
+    free(h);
+}
+
+static void on_later(uv_timer_t *t)
+{
+    struct cycle *c = t->data;
+    c->later = NULL;
+    uv_close((uv_handle_t *)t, on_later_closed);
+    if (c->state == C_DONE)
+        c->done(c->arg, c);
+    else
+        cycle_step(c);
+}
+
+/* The next step, from the loop. */
+static void step_later(struct cycle *c)
+{
+    c->later = xmalloc(sizeof *c->later);
+    uv_timer_init(c->env.loop, c->later);
+    c->later->data = c;
+    uv_timer_start(c->later, on_later, 0, 0);
+}
+
+void cycle_add_note(struct cycle *c, char *sentence)
+{
+    xgrow(&c->notes, &c->notes_cap, c->n_notes + 1, sizeof *c->notes);
+    c->notes[c->n_notes++] = sentence;
+    if (c->mode == CYCLE_ACT)
+        log_warn(c->who, "%s", sentence);
+}
+
+static void finish(struct cycle *c)
+{
+    c->state = C_DONE;
+    step_later(c);
+}
+
+/* ---- the end: status goes to the store, unless we only plan ---- */
+
+static void on_noted(void *arg, const struct store_result *results, size_t n, const struct err *e)
+{
+    struct cycle *c = arg;
+    (void)results, (void)n;
+    if (e != NULL) {
+        if (!c->failed)
+            c->err = *e;
+        c->failed = true;
+        log_error(c->who, "noting how the cycle went: %s", e->msg);
+    }
+    finish(c);
+}
+
+static struct cycle_status store_status(const struct cycle *c)
+{
+    bool complete = !c->failed && !c->spawner->suspend;
+    return (struct cycle_status){
+        .phase = c->status.phase,
+        .message = c->status.message,
+        .last_cycle = c->now,
+        .last_success = complete ? c->now : MOMENT_NONE,
+        .discovered = complete ? (int64_t)c->n_items : -1,
+        .conditions = c->status.conditions,
+    };
+}
+
+static void note_status(struct cycle *c)
+{
+    if (c->mode == CYCLE_PLAN) {
+        finish(c);
+        return;
+    }
+    status_deinit(&c->status);
+    cycle_make_status(c);
+    struct cycle_status status = store_status(c);
+    struct err e;
+    c->state = C_NOTING;
+    if (c->env.store->ops->apply(c->env.store, c->spawner, NULL, 0, &status, c->now, on_noted, c, &e) != 0)
+        on_noted(c, NULL, 0, &e);
+}
+
+/* The cycle as a whole is lost. It is logged here, once. */
+static void fail(struct cycle *c, const struct err *e)
+{
+    c->err = *e;
+    c->failed = true;
+    if (c->mode == CYCLE_ACT)
+        log_error(c->who, "cycle failed: %s", e->msg);
+    note_status(c);
+}
+
+/* ---- what the others say ---- */
+
+static void on_polled(void *arg, struct alert_set *set, const struct err *e)
+{
+    struct cycle *c = arg;
+    c->poll = NULL;
+    c->set = set;
+    if (e != NULL) {
+        c->source_failed = true;
+        fail(c, e);
+        return;
+    }
+    cycle_step(c);
+}
+
+static void on_judged(void *arg, const struct err *e)
+{
+    struct cycle *c = arg;
+    if (e != NULL)
+        fail(c, e);
+    else
+        cycle_step(c);
+}
+
+static void on_facts(void *arg, struct spawner_facts *facts, const struct err *e)
+{
+    struct cycle *c = arg;
+    c->facts = facts;
+    if (e != NULL)
+        fail(c, e);
+    else
+        cycle_step(c);
+}
+
+static void on_applied(void *arg, const struct store_result *results, size_t n, const struct err *e)
+{
+    struct cycle *c = arg;
+    if (e != NULL) {
+        fail(c, e);
+        return;
+    }
+    cycle_take_results(c, results, n);
+    cycle_step(c);
+}
+
+/* ---- starting each part; 0, or -1 with e ---- */
+
+static int start_poll(struct cycle *c, struct err *e)
+{
+    const struct spawner *s = c->spawner;
+    if (policy_files_read(c->env.policies_dir, &c->files, e) != 0)
+        return err_wrap(e, "reading policies");
+    struct poll_auth auth = {0};
+    if (spawner_auth(c->spawners, s, c->env.secrets_dir, &auth, e) != 0)
+        return -1;
+    struct poll_options options = {
+        .url = s->url,
+        .selector = &s->selector,
+        .auth = s->secret_name != NULL ? &auth : NULL,
+        .max_bytes = c->env.max_bytes,
+        .timeout_us = c->env.poll_timeout_us,
+    };
+    c->polling_since = uv_hrtime();
+    int rc = poll_start(c->env.http, &options, on_polled, c, &c->poll, e);
+    poll_auth_deinit(&auth);
+    if (rc != 0)
+        c->source_failed = true;
+    return rc;
+}
+
+static int start_judging(struct cycle *c, struct err *e)
+{
+    struct judge_setup setup = {
+        .spawner = c->spawner, .files = c->files, .set = c->set, .now = c->now, .limits = c->env.limits};
+    return judge_start(c->env.pool, &setup, on_judged, c, &c->judge, e);
+}
+
+static int start_asking(struct cycle *c, struct err *e)
+{
+    if (cycle_make_items(c, e) != 0)
+        return -1;
+    c->plan = plan_create(c->items, c->n_items, c->facts);
+    cycle_make_questions(c);
+    if (c->n_asked == 0)
+        return 1;
+    return judge_retrigger(c->judge, c->questions, c->n_asked, c->answers, on_judged, c, e);
+}
+
+static int start_composing(struct cycle *c, struct err *e)
+{
+    cycle_decide(c);
+    if (c->plan->n_work == 0)
+        return 1;
+    return judge_compose(c->judge, c->winners, c->plan->n_work, c->compositions, on_judged, c, e);
+}
+
+static int start_applying(struct cycle *c, struct err *e)
+{
+    if (cycle_make_tasks(c, e) != 0)
+        return -1;
+    for (size_t i = 0; i < judge_problems(c->judge); i++)
+        cycle_add_note(c, xstrdup(judge_problem(c->judge, i)));
+    for (size_t i = 0; i < judge_notes(c->judge); i++)
+        cycle_add_note(c, xstrdup(judge_note(c->judge, i)));
+    if (c->mode == CYCLE_PLAN)
+        return 1;
+    cycle_make_status(c);
+    struct cycle_status status = store_status(c);
+    return c->env.store->ops->apply(c->env.store, c->spawner, c->creates, c->n_creates, &status, c->now, on_applied, c,
+                                    e);
+}
+
+/* Was every creation carried out as the status said? Then it need not be written again. */
+static bool as_planned(const struct cycle *c)
+{
+    for (size_t i = 0; i < c->n_creates; i++) {
+        const struct outcome *o = &c->outcomes[c->create_work[i]];
+        if (o->verdict != VERDICT_CREATE && o->verdict != VERDICT_RETRIGGER)
+            return false;
+    }
+    return true;
+}
+
+/* One line for each Task, one for the cycle: what an operator greps for. */
+static void log_outcome(struct cycle *c)
+{
+    size_t counts[VERDICT_COUNT];
+    cycle_count(c, counts);
+    struct cycle_row row;
+    for (size_t i = 0; i < cycle_rows(c); i++) {
+        cycle_row(c, i, &row);
+        if (row.verdict == VERDICT_CREATE || row.verdict == VERDICT_RETRIGGER)
+            log_info(c->who, "%s Task %s for %s (%s): %s", row.verdict == VERDICT_CREATE ? "created" : "retriggered",
+                     row.task, row.alertname, row.fingerprint, row.reason);
+        else if (row.verdict == VERDICT_ERROR)
+            log_error(c->who, "alert %s (%s): %s: %s", row.alertname, row.fingerprint, row.reason, row.detail);
+        else
+            log_debug(c->who, "alert %s (%s): %s %s %s", row.alertname, row.fingerprint, verdict_name(row.verdict),
+                      row.reason, row.detail);
+    }
+    log_info(c->who, "cycle done: %zu alerts: %zu created, %zu retriggered, %zu skipped, %zu waiting, %zu errors",
+             cycle_rows(c), counts[VERDICT_CREATE], counts[VERDICT_RETRIGGER], counts[VERDICT_SKIP],
+             counts[VERDICT_WAIT], counts[VERDICT_ERROR]);
+}
+
+/* Decides what comes next. A start_* returns 0 when it will call back, 1 when there was nothing to do, -1 on failure. */
+static void cycle_step(struct cycle *c)
+{
+    struct err e = {0};
+    int rc = 1;
+    while (rc == 1) {
+        if (c->cancelled && c->state != C_APPLYING) {
+            err_set(&e, ERR_CONFLICT, "cancelled");
+            fail(c, &e);
+            return;
+        }
+        switch (c->state) {
+        case C_START:
+            if (c->spawner->suspend) {
+                note_status(c);
+                return;
+            }
+            c->state = C_POLLING;
+            rc = start_poll(c, &e);
+            break;
+        case C_POLLING:
+            c->state = C_JUDGING;
+            rc = start_judging(c, &e);
+            break;
+        case C_JUDGING:
+            c->state = C_FACTS;
+            rc = c->env.store->ops->facts(c->env.store, c->spawner, on_facts, c, &e);
+            break;
+        case C_FACTS:
+            c->state = C_ASKING;
+            rc = start_asking(c, &e);
+            break;
+        case C_ASKING:
+            c->state = C_COMPOSING;
+            rc = start_composing(c, &e);
+            break;
+        case C_COMPOSING:
+            c->state = C_APPLYING;
+            rc = start_applying(c, &e);
+            break;
+        case C_APPLYING:
+            if (c->mode == CYCLE_ACT)
+                log_outcome(c);
+            if (c->mode == CYCLE_ACT && !as_planned(c))
+                note_status(c);
+            else
+                finish(c);
+            return;
+        case C_NOTING:
+        case C_DONE:
+            return;
+        }
+    }
+    if (rc == -1)
+        fail(c, &e);
+}
+
+struct cycle *cycle_start(const struct cycle_env *env, const struct spawner_set *spawners, const struct spawner *spawner,
+                          enum cycle_mode mode, cycle_done_cb *done, void *arg)
+{
+    struct cycle *c = xcalloc(1, sizeof *c);
+    c->env = *env;
+    c->spawners = spawners;
+    c->spawner = spawner;
+    c->who = spawner_who(spawner);
+    c->mode = mode;
+    c->done = done;
+    c->arg = arg;
+    c->now = moment_now();
+    c->strings = arena_create();
+    step_later(c);
+    return c;
+}
+
+void cycle_cancel(struct cycle *c)
+{
+    if (c->cancelled)
+        return;
+    c->cancelled = true;
+    struct err e = {0};
+    switch (c->state) {
+    case C_POLLING:
+        if (c->poll != NULL)
+            poll_cancel(c->poll); /* on_polled follows */
+        break;
+    case C_JUDGING:
+    case C_ASKING:
+    case C_COMPOSING:
+        judge_free(&c->judge); /* its done will not come */
+        err_set(&e, ERR_CONFLICT, "cancelled");
+        fail(c, &e);
+        break;
+    default: /* the store finishes what it has begun; the next step sees `cancelled` */
+        break;
+    }
+}
+
+static void free_outcomes(struct cycle *c)
+{
+    for (size_t i = 0; c->plan != NULL && i < c->plan->n_work; i++) {
+        if (c->compositions != NULL)
+            composition_deinit(&c->compositions[i]);
+        if (c->outcomes != NULL) {
+            free(c->outcomes[i].detail);
+            cJSON_Delete(c->outcomes[i].task);
+        }
+    }
+    free(c->compositions);
+    free(c->outcomes);
+    free(c->work_of);
+    free(c->winners);
+    free(c->creates);
+    free(c->create_work);
+}
+
+void cycle_free(struct cycle **cycle)
+{
+    struct cycle *c = *cycle;
+    if (c == NULL)
+        return;
+    *cycle = NULL;
+    free_outcomes(c);
+    for (size_t i = 0; i < c->n_asked; i++)
+        retrigger_answer_deinit(&c->answers[i]);
+    free(c->asked);
+    free(c->asked_of);
+    free(c->questions);
+    free(c->answers);
+    judge_free(&c->judge);
+    plan_free(&c->plan);
+    spawner_facts_free(&c->facts);
+    alert_set_free(&c->set);
+    policy_files_free(&c->files);
+    status_deinit(&c->status);
+    free(c->items);
+    free(c->name_errors);
+    for (size_t i = 0; i < c->n_notes; i++)
+        free(c->notes[i]);
+    free(c->notes);
+    arena_free(&c->strings);
+    buf_free(&c->row_detail);
+    buf_free(&c->row_reason);
+    buf_free(&c->row_task);
+    free(c);
+}
+
+const struct err *cycle_error(const struct cycle *c)
+{
+    return c->failed ? &c->err : NULL;
+}
+
+const struct spawner *cycle_spawner(const struct cycle *c)
+{
+    return c->spawner;
+}
+
+size_t cycle_notes(const struct cycle *c)
+{
+    return c->n_notes;
+}
+
+const char *cycle_note(const struct cycle *c, size_t i)
+{
+    return c->notes[i];
+}
+
+struct poll_progress cycle_progress(const struct cycle *c)
+{
+    return c->poll != NULL ? poll_progress(c->poll) : (struct poll_progress){0};
+}
+
+int64_t cycle_polling_us(const struct cycle *c)
+{
+    return c->poll != NULL ? (int64_t)((uv_hrtime() - c->polling_since) / 1000) : 0;
+}

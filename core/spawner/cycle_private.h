@@ -1,0 +1,91 @@
+/* Inside of a cycle, shared by cycle.c (the steps), cycle_plan.c (from judgements to a plan to Tasks) and cycle_row.c
+ * (the report). */
+#pragma once
+
+#include "spawner/cycle.h"
+
+#include "base/arena.h"
+#include "spawner/spawner.h"
+#include "spawner/status.h"
+
+enum cycle_state {
+    C_START,
+    C_POLLING,   /* Alertmanager is asked */
+    C_JUDGING,   /* the worker filters */
+    C_FACTS,     /* the store is asked what is there */
+    C_ASKING,    /* the worker is asked about alerts that fire again */
+    C_COMPOSING, /* the worker writes title, body and prompt of the winners */
+    C_APPLYING,  /* the store carries the plan out */
+    C_NOTING,    /* the store notes how it went, when that was not part of applying */
+    C_DONE,
+};
+
+/* What became of one work of the plan after it was composed and applied. */
+struct outcome {
+    enum verdict verdict;
+    enum reason reason;
+    char *detail; /* or NULL */
+    cJSON *task;  /* what was to be created; NULL when it could not be built */
+};
+
+struct cycle {
+    struct cycle_env env;
+    const struct spawner_set *spawners;
+    const struct spawner *spawner;
+    const char *who;
+    enum cycle_mode mode;
+    cycle_done_cb *done;
+    void *arg;
+
+    enum cycle_state state;
+    bool cancelled;
+    moment_t now;          /* one time for the whole cycle */
+    uv_timer_t *later;     /* first step and done are never inside a caller */
+    uint64_t polling_since; /* uv_hrtime */
+    struct err err;
+    bool failed, source_failed;
+
+    struct policy_files *files;
+    struct poll *poll;
+    struct alert_set *set;
+    struct judge *judge;
+    struct spawner_facts *facts;
+
+    struct arena *strings; /* Task names and key details */
+    struct item *items;    /* alerts that the policy kept, in order of arrival */
+    char **name_errors;    /* by item, NULL unless nameTemplate is used; entries NULL when fine */
+    size_t n_items;
+    struct plan *plan;
+
+    size_t *asked; /* items */
+    uint32_t *asked_of; /* by item: number in asked + 1, or 0; NULL when nothing was asked */
+    struct retrigger_question *questions;
+    struct retrigger_answer *answers;
+    size_t n_asked;
+
+    size_t *winners; /* alerts, parallel to plan->work */
+    struct composition *compositions;
+    struct outcome *outcomes; /* parallel to plan->work */
+    uint32_t *work_of;        /* by item: number in plan->work + 1, or 0; NULL without work */
+
+    struct store_create *creates;
+    size_t *create_work; /* parallel to creates: number in plan->work */
+    size_t n_creates;
+    struct status status;
+
+    char **notes;
+    size_t n_notes, notes_cap;
+    struct buf row_detail, row_reason, row_task;
+};
+
+/* cycle_plan.c: pure but for reading the alert_set's spool. */
+int cycle_make_items(struct cycle *c, struct err *e);     /* judgements -> items */
+void cycle_make_questions(struct cycle *c);               /* plan -> questions */
+void cycle_decide(struct cycle *c);                       /* answers -> decisions, winners */
+int cycle_make_tasks(struct cycle *c, struct err *e);     /* compositions -> Tasks, creates */
+void cycle_take_results(struct cycle *c, const struct store_result *results, size_t n);
+void cycle_make_status(struct cycle *c);
+
+void cycle_add_note(struct cycle *c, char *sentence); /* takes the string */
+const struct retrigger_answer *cycle_answer(const struct cycle *c, size_t item); /* NULL: it was not asked */
+const struct item *cycle_item(const struct cycle *c, size_t alert, size_t *i_r); /* NULL: the policy did not keep it */

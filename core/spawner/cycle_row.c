@@ -1,0 +1,145 @@
+/* The report of a cycle: one decision for every alert that Alertmanager returned, made when somebody asks for it, so that
+ * 100,000 of them need no memory of their own. */
+#include "spawner/cycle_private.h"
+
+#include "alerts/identity.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+size_t cycle_rows(const struct cycle *c)
+{
+    return c->failed || c->plan == NULL ? 0 : alert_set_len(c->set);
+}
+
+static void add_time(struct buf *b, const char *before, moment_t t)
+{
+    char text[MOMENT_TEXT];
+    moment_format_s(t, text);
+    buf_addf(b, "%s%s", before, text);
+}
+
+/* Words for what the plan decided. */
+static void plan_detail(struct cycle *c, size_t i, const struct decision *d, struct buf *b)
+{
+    char fp[IDENTITY_TEXT];
+    const struct retrigger_answer *a;
+    switch (d->reason) {
+    case REASON_GROUP_MEMBER:
+    case REASON_DEDUP_NAME:
+        identity_format(c->items[d->leader].fingerprint, fp);
+        buf_addf(b, "%s leads", fp);
+        break;
+    case REASON_DEDUP_ACTIVE:
+        if (d->existing != NULL)
+            buf_addf(b, "Task %s is %s", d->existing->name,
+                     d->existing->phase == TASK_NEW ? "new" : task_phase_name(d->existing->phase));
+        break;
+    case REASON_DEDUP_FINISHED:
+        if (d->existing != NULL && d->existing->completed_at != MOMENT_NONE)
+            add_time(b, "finished ", d->existing->completed_at);
+        else if (d->existing != NULL)
+            buf_adds(b, "finished without a completionTime");
+        break;
+    case REASON_RETRIGGER_REFIRED:
+        add_time(b, "fires since ", d->trigger_time);
+        if (d->existing != NULL && d->existing->completed_at != MOMENT_NONE)
+            add_time(b, ", its Task finished ", d->existing->completed_at);
+        break;
+    case REASON_WAIT_RECREATE:
+    case REASON_WAIT_ELIGIBLE:
+        if (d->eligible_at != MOMENT_NONE)
+            add_time(b, "eligible again at ", d->eligible_at);
+        break;
+    case REASON_LIMIT_CONCURRENCY:
+        buf_addf(b, "maxConcurrency is %" PRId32, c->spawner->max_concurrency);
+        break;
+    case REASON_LIMIT_TOTAL:
+        buf_addf(b, "maxTotalTasks is %" PRId32, c->spawner->max_total_tasks);
+        break;
+    case REASON_ERROR_COLLISION:
+        buf_addf(b, "Task %s belongs to another spawner", c->items[i].name);
+        break;
+    case REASON_ERROR_NAME:
+        if (c->name_errors != NULL && c->name_errors[i] != NULL)
+            buf_adds(b, c->name_errors[i]);
+        break;
+    default:
+        a = cycle_answer(c, i);
+        if (a != NULL && a->detail != NULL)
+            buf_adds(b, a->detail);
+        break;
+    }
+}
+
+static void set_reason(struct cycle *c, enum reason reason, const char *code, struct cycle_row *row)
+{
+    if (reason != REASON_POLICY_CODE || code == NULL) {
+        row->reason = reason_code(reason);
+        return;
+    }
+    buf_clear(&c->row_reason);
+    buf_addf(&c->row_reason, "policy.%s", code);
+    row->reason = c->row_reason.data;
+}
+
+static void planned_row(struct cycle *c, size_t i, struct cycle_row *row)
+{
+    const struct decision *d = &c->plan->decisions[i];
+    const struct outcome *o = c->work_of != NULL && c->work_of[i] > 0 ? &c->outcomes[c->work_of[i] - 1] : NULL;
+    enum reason reason = o != NULL ? o->reason : d->reason;
+    const struct retrigger_answer *a = reason == REASON_POLICY_CODE ? cycle_answer(c, i) : NULL;
+    row->verdict = o != NULL ? o->verdict : d->verdict;
+    set_reason(c, reason, a != NULL ? a->code : NULL, row);
+    row->task = d->match != MATCH_MEMBER && c->items[i].name != NULL ? c->items[i].name : "";
+    if (d->match == MATCH_MEMBER && c->items[d->leader].name != NULL)
+        row->task = c->items[d->leader].name;
+    if (d->match == MATCH_ACTIVE && d->existing != NULL)
+        row->task = d->existing->name;
+    if (o != NULL && o->detail != NULL)
+        buf_adds(&c->row_detail, o->detail);
+    else
+        plan_detail(c, i, d, &c->row_detail);
+}
+
+void cycle_row(struct cycle *c, size_t n, struct cycle_row *row)
+{
+    const struct alert_record *r = alert_set_at(c->set, n);
+    const char *detail = NULL;
+    size_t item;
+    *row = (struct cycle_row){.verdict = VERDICT_SKIP, .task = "", .policy = "", .detail = ""};
+    buf_clear(&c->row_detail);
+    buf_adds(&c->row_detail, "");
+    if (r->fingerprint != 0 || r->reason != REASON_ERROR_ALERT)
+        identity_format(r->fingerprint, row->fingerprint);
+    row->alertname = alert_set_alertname(c->set, r);
+    if (r->reason != REASON_NONE) {
+        row->verdict = r->reason == REASON_ERROR_ALERT ? VERDICT_ERROR : VERDICT_SKIP;
+        row->reason = reason_code(r->reason);
+        detail = alert_set_detail(c->set, r);
+    } else {
+        const struct judgement *j = judge_at(c->judge, n);
+        row->policy = judge_policy_name(c->judge, j->policy);
+        if (cycle_item(c, n, &item) != NULL) {
+            planned_row(c, item, row);
+        } else {
+            row->verdict = j->answer == JUDGED_ERROR ? VERDICT_ERROR : VERDICT_SKIP;
+            set_reason(c, (enum reason)j->reason, j->code, row);
+            detail = j->detail;
+        }
+    }
+    if (detail != NULL)
+        buf_adds(&c->row_detail, detail);
+    row->detail = c->row_detail.data;
+}
+
+void cycle_count(const struct cycle *c, size_t counts[VERDICT_COUNT])
+{
+    struct cycle *w = (struct cycle *)c; /* cycle_row writes only its own scratch buffers */
+    struct cycle_row row;
+    memset(counts, 0, VERDICT_COUNT * sizeof *counts);
+    for (size_t i = 0; i < cycle_rows(c); i++) {
+        cycle_row(w, i, &row);
+        counts[row.verdict]++;
+    }
+}
