@@ -30,6 +30,21 @@ static bool only_space(const char *s, size_t n)
     return true;
 }
 
+static void take_piece(const struct piece *piece, struct trees *out, size_t *broken, node_problem_cb *problem,
+                       void *arg)
+{
+    struct err e;
+    if (++out->pieces > DOCUMENTS_MAX + 1)
+        return; /* has been said */
+    if (out->pieces > DOCUMENTS_MAX)
+        err_set(&e, ERR_LIMIT, "%s:%d: more than %d documents in one file", piece->name, piece->line + 1,
+                DOCUMENTS_MAX);
+    else if (parse_piece(piece, out, &e) == 0)
+        return;
+    ++*broken;
+    problem(arg, &e);
+}
+
 /* Is the chunk nothing but JSON values? Then they are parsed one by one. -1: it is not JSON. */
 static int parse_json(struct piece chunk, struct trees *out, size_t *broken, node_problem_cb *problem, void *arg)
 {
@@ -50,11 +65,7 @@ static int parse_json(struct piece chunk, struct trees *out, size_t *broken, nod
         n = json_text_take(chunk.text, chunk.len, &start, &b);
         advance(&chunk, start);
         struct piece value = {chunk.name, b.data, b.len, chunk.line, chunk.column};
-        struct err e;
-        if (parse_piece(&value, out, &e) != 0) {
-            ++*broken;
-            problem(arg, &e);
-        }
+        take_piece(&value, out, broken, problem, arg);
         advance(&chunk, n - start);
     }
 out:
@@ -119,12 +130,8 @@ size_t nodes_parse_each(const char *name, const char *text, size_t len, struct n
         size_t n = chunk_len(at.text, at.len);
         struct piece chunk = {name, at.text, n, at.line, at.column};
         struct piece body = without_marker(chunk);
-        if (!json_text_likely(body.text, body.len) || parse_json(body, &out, &broken, problem, arg) != 0) {
-            if (parse_piece(&chunk, &out, &e) != 0) {
-                broken++;
-                problem(arg, &e);
-            }
-        }
+        if (!json_text_likely(body.text, body.len) || parse_json(body, &out, &broken, problem, arg) != 0)
+            take_piece(&chunk, &out, &broken, problem, arg);
         advance(&at, n);
     }
     *docs_r = out.docs;

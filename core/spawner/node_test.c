@@ -430,6 +430,14 @@ static void a_file_has_a_ceiling(void **state)
     assert_taken(&b);
     buf_addc(&b, 'x');
     assert_refused(&b, "f: larger than 4 MiB");
+    static const char *const documents[] = {"---\na: 1\n", "{\"a\":1}\n"};
+    for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
+        buf_clear(&b);
+        repeat(&b, documents[i], DOCUMENTS_MAX);
+        assert_taken(&b);
+        repeat(&b, documents[i], 5);
+        assert_refused(&b, "more than 10000 documents in one file");
+    }
     buf_free(&b);
 }
 

@@ -6,6 +6,7 @@
 struct trees {
     struct node **docs;
     size_t n, cap;
+    size_t pieces; /* read so far, empty and broken ones too */
 };
 
 struct piece {
