@@ -1,0 +1,73 @@
+/* `check`: documents, templates and policies, as `run` would read them. */
+#include "cli/offline.h"
+#include "cli/verbs.h"
+#include "spawner/spawner.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Loads everything that one spawner uses. Returns how many problems there were; -1: it could not be tried. */
+static int check_spawner(struct engine *g, const struct policy_files *files, const struct spawner *s, bool first,
+                         struct err *e)
+{
+    struct judge_setup setup = {.spawner = s, .files = files, .now = moment_now(), .limits = g->env.limits};
+    struct judge *j = NULL;
+    if (offline_judge(g, &setup, &j, e) != 0) {
+        judge_free(&j);
+        return -1;
+    }
+    int problems = 0;
+    for (size_t i = 0; i < judge_problems(j); i++) {
+        bool policy = strstr(judge_problem(j, i), ".lua") != NULL;
+        if (policy && !first)
+            continue; /* every spawner loads the same files: say it once */
+        fprintf(stderr, policy ? "Error: %s\n" : "Error: %s:%d: %s: %s\n", policy ? judge_problem(j, i) : s->file,
+                s->line, spawner_who(s), judge_problem(j, i));
+        problems++;
+    }
+    if (first)
+        for (size_t i = 0; i < judge_policies(j); i++) {
+            const char *name, *file, *match;
+            judge_policy(j, i, &name, &file, &match);
+            printf("policy %s (%s)%s%s\n", name, file, match[0] ? ": match " : ": only when named", match);
+        }
+    judge_free(&j);
+    for (size_t i = 0; i < s->n_warnings; i++)
+        fprintf(stderr, "Warning: %s:%d: %s: %s\n", s->file, s->line, spawner_who(s), s->warnings[i]);
+    printf("%s %s (%s:%d): %s\n", s->kind, spawner_who(s), s->file, s->line, problems == 0 ? "ok" : "has problems");
+    return problems;
+}
+
+static int check_all(struct engine *g, const struct spawner_set *set, const char *dir, size_t *bad, struct err *e)
+{
+    struct policy_files *files = NULL;
+    int rc = 0;
+    if (policy_files_read(dir, &files, e) != 0)
+        return -1;
+    for (size_t i = 0; i < set->n && rc >= 0; i++) {
+        rc = check_spawner(g, files, set->spawners[i], i == 0, e);
+        if (rc > 0)
+            *bad += (size_t)rc;
+    }
+    policy_files_free(&files);
+    return rc < 0 ? -1 : 0;
+}
+
+int verb_check(const struct options *o)
+{
+    struct err e = {0};
+    struct spawner_set *set = NULL;
+    struct engine g;
+    size_t bad = 0;
+    if (engine_documents(o, &set, &bad, &e) != 0)
+        return verb_fail(&e);
+    int rc = engine_open(o, ENGINE_OFFLINE, &g, &e);
+    if (rc == 0)
+        rc = check_all(&g, set, o->policies, &bad, &e);
+    engine_close(&g);
+    spawner_set_free(&set);
+    if (rc != 0)
+        return verb_fail(&e);
+    return bad > 0 ? EXIT_FAILED : EXIT_DONE;
+}

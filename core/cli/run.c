@@ -1,0 +1,169 @@
+/* `run`: cycles for ever. The watching of single spawners is in spawner/watch.c, the taking up of changed documents in
+ * cli/reload.c; here is the life of the process: start, signals, the end. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "cli/engine.h"
+#include "cli/reload.h"
+#include "cli/verbs.h"
+#include "spawner/spawner.h"
+#include "spawner/watch.h"
+#include "tasks/sqlite/exec.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    STOP_GRACE_MS = 3000,  /* what is in flight may finish */
+    EXEC_GRACE_MS = 1500,  /* commands get TERM, then KILL: inside the same time */
+    HOUSEKEEP_MS = 1000,   /* TTL of finished Tasks */
+};
+
+struct run {
+    struct engine engine;
+    struct watches *watches;
+    struct reload *reload;
+    struct exec *exec;
+    uv_signal_t term, intr;
+    uv_timer_t housekeeping, deadline;
+    bool stopping, cycles_ended, exec_ended;
+};
+
+static void end_if_idle(struct run *r)
+{
+    if (r->cycles_ended && r->exec_ended)
+        uv_stop(&r->engine.loop);
+}
+
+static void on_cycles_ended(void *arg)
+{
+    struct run *r = arg;
+    r->cycles_ended = true;
+    end_if_idle(r);
+}
+
+static void on_exec_ended(void *arg)
+{
+    struct run *r = arg;
+    r->exec_ended = true;
+    end_if_idle(r);
+}
+
+static void on_deadline(uv_timer_t *t)
+{
+    struct run *r = t->data;
+    log_warn(NULL, "cycles that have not finished are given up");
+    watches_cancel(r->watches);
+}
+
+static void on_signal(uv_signal_t *s, int signum)
+{
+    struct run *r = s->data;
+    if (r->stopping) {
+        watches_cancel(r->watches);
+        return;
+    }
+    r->stopping = true;
+    log_info(NULL, "%s: finishing what is in flight", signum == SIGTERM ? "SIGTERM" : "SIGINT");
+    uv_timer_stop(&r->housekeeping);
+    reload_stop(r->reload);
+    uv_timer_start(&r->deadline, on_deadline, STOP_GRACE_MS, 0);
+    watches_stop(r->watches, on_cycles_ended, r);
+    if (r->exec != NULL)
+        exec_stop(r->exec, EXEC_GRACE_MS * (MOMENT_SECOND / 1000), on_exec_ended, r);
+    else
+        on_exec_ended(r);
+}
+
+static void on_housekeeping(uv_timer_t *t)
+{
+    struct run *r = t->data;
+    struct err e;
+    size_t n = 0;
+    moment_t next;
+    if (local_expire(r->engine.local, moment_now(), &n, &next, &e) != 0)
+        log_error(NULL, "deleting Tasks whose time is up: %s", e.msg);
+    else if (n > 0)
+        log_info(NULL, "deleted %zu finished Task%s whose ttlSecondsAfterFinished has passed", n, n == 1 ? "" : "s");
+}
+
+static void on_cycle_done(void *arg)
+{
+    struct run *r = arg;
+    if (r->exec != NULL && !r->stopping)
+        exec_poke(r->exec);
+}
+
+static void on_task_changed(void *arg, const char *ns, const char *spawner)
+{
+    struct run *r = arg;
+    if (r->stopping)
+        return;
+    watches_poke(r->watches, ns, spawner);
+    if (r->exec != NULL)
+        exec_poke(r->exec);
+}
+
+static int start(struct run *r, const struct options *o, struct err *e)
+{
+    if (o->exec != NULL) {
+        struct exec_options x = {.command = o->exec, .output_dir = o->exec_output, .max_parallel = o->exec_parallel};
+        if (exec_create(&r->engine.loop, r->engine.local, &x, &r->exec, e) != 0)
+            return -1;
+    }
+    r->watches = watches_create(&r->engine.env, on_cycle_done, r);
+    if (reload_start(&r->engine.loop, o, r->watches, &r->reload, e) != 0)
+        return -1;
+    struct store *store = &r->engine.local->store;
+    store->ops->watch(store, on_task_changed, r);
+    if (r->exec != NULL)
+        exec_poke(r->exec); /* Tasks that were Pending when the last engine stopped */
+    return 0;
+}
+
+static void add_handles(struct run *r)
+{
+    uv_loop_t *loop = &r->engine.loop;
+    uv_signal_init(loop, &r->term);
+    uv_signal_init(loop, &r->intr);
+    uv_timer_init(loop, &r->housekeeping);
+    uv_timer_init(loop, &r->deadline);
+    r->term.data = r->intr.data = r->housekeeping.data = r->deadline.data = r;
+    uv_signal_start(&r->term, on_signal, SIGTERM);
+    uv_signal_start(&r->intr, on_signal, SIGINT);
+    uv_timer_start(&r->housekeeping, on_housekeeping, HOUSEKEEP_MS, HOUSEKEEP_MS);
+}
+
+static void close_handles(struct run *r)
+{
+    uv_close((uv_handle_t *)&r->term, NULL);
+    uv_close((uv_handle_t *)&r->intr, NULL);
+    uv_close((uv_handle_t *)&r->housekeeping, NULL);
+    uv_close((uv_handle_t *)&r->deadline, NULL);
+}
+
+int verb_run(const struct options *o)
+{
+    struct run r = {0};
+    struct err e = {0};
+    int rc = EXIT_DONE;
+    if (engine_open(o, ENGINE_ACT, &r.engine, &e) != 0) {
+        rc = verb_fail(&e);
+        engine_close(&r.engine);
+        return rc;
+    }
+    add_handles(&r);
+    if (start(&r, o, &e) != 0) {
+        rc = verb_fail(&e);
+    } else {
+        log_info(NULL, "alertspawner " AS_VERSION " runs; Tasks are kept in %s", local_path(r.engine.local));
+        uv_run(&r.engine.loop, UV_RUN_DEFAULT);
+        log_info(NULL, "stopped");
+    }
+    reload_free(&r.reload);
+    watches_free(&r.watches);
+    exec_free(&r.exec);
+    close_handles(&r);
+    engine_close(&r.engine);
+    return rc;
+}

@@ -1,0 +1,246 @@
+/* Pacing the spawners of a running engine: see watch.h. */
+#include "spawner/watch.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "spawner/spawner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A set lives as long as one of its spawners is watched. */
+struct shared_set {
+    struct spawner_set *set;
+    size_t refs;
+};
+
+struct watch {
+    struct watches *all;
+    struct watch *next;
+    struct shared_set *from;
+    const struct spawner *spawner; /* of `from` */
+    uv_timer_t timer;
+    struct cycle *cycle;
+    uint64_t began;                 /* uv_now when the last cycle started; 0: none yet */
+    bool dirty;                     /* something changed: run again */
+    bool gone;                      /* no longer wanted */
+    struct shared_set *next_from;   /* a changed document waits until the cycle has ended */
+    const struct spawner *next_spawner;
+};
+
+struct watches {
+    struct cycle_env env;
+    void (*done)(void *arg);
+    void *arg;
+    struct watch *list;
+    size_t n;
+    bool stopping;
+    void (*ended)(void *arg);
+    void *ended_arg;
+};
+
+static void set_unref(struct shared_set *s)
+{
+    if (s == NULL || --s->refs > 0)
+        return;
+    spawner_set_free(&s->set);
+    free(s);
+}
+
+static void on_closed(uv_handle_t *h)
+{
+    free(h->data);
+}
+
+static void watch_remove(struct watch *w)
+{
+    struct watch **p = &w->all->list;
+    while (*p != w)
+        p = &(*p)->next;
+    *p = w->next;
+    w->all->n--;
+    set_unref(w->from);
+    set_unref(w->next_from);
+    uv_close((uv_handle_t *)&w->timer, on_closed);
+}
+
+static void end_if_idle(struct watches *all)
+{
+    for (struct watch *w = all->list; w != NULL; w = w->next)
+        if (w->cycle != NULL)
+            return;
+    if (all->stopping && all->ended != NULL) {
+        void (*ended)(void *) = all->ended;
+        all->ended = NULL;
+        ended(all->ended_arg);
+    }
+}
+
+static void watch_step(struct watch *w, bool due);
+
+static void on_timer(uv_timer_t *t)
+{
+    watch_step(t->data, true);
+}
+
+static void on_cycle(void *arg, struct cycle *c)
+{
+    struct watch *w = arg;
+    struct watches *all = w->all;
+    cycle_free(&c);
+    w->cycle = NULL;
+    watch_step(w, false);
+    all->done(all->arg);
+    end_if_idle(all);
+}
+
+/* The only place that decides: remove, take up a changed document, start a cycle, or set the timer. */
+static void watch_step(struct watch *w, bool due)
+{
+    if (w->cycle != NULL)
+        return; /* on_cycle comes back here */
+    if (w->next_spawner != NULL) {
+        set_unref(w->from);
+        w->from = w->next_from;
+        w->spawner = w->next_spawner;
+        w->next_from = NULL;
+        w->next_spawner = NULL;
+    }
+    if (w->gone) {
+        watch_remove(w);
+        return;
+    }
+    if (w->all->stopping)
+        return;
+    uint64_t now = uv_now(w->all->env.loop);
+    uint64_t interval = (uint64_t)(w->spawner->poll_interval_us / 1000);
+    uint64_t soonest = w->dirty ? WATCH_POKE_MS : interval;
+    if (due || w->began == 0 || now - w->began >= soonest) {
+        w->dirty = false;
+        w->began = now;
+        w->cycle = cycle_start(&w->all->env, w->from->set, w->spawner, CYCLE_ACT, on_cycle, w);
+        return;
+    }
+    uv_timer_start(&w->timer, on_timer, w->began + soonest - now, 0);
+}
+
+struct watches *watches_create(const struct cycle_env *env, void (*done)(void *arg), void *arg)
+{
+    struct watches *all = xcalloc(1, sizeof *all);
+    all->env = *env;
+    all->done = done;
+    all->arg = arg;
+    return all;
+}
+
+static struct watch *find(struct watches *all, const char *ns, const char *name)
+{
+    for (struct watch *w = all->list; w != NULL; w = w->next)
+        if (strcmp(w->spawner->name, name) == 0 && strcmp(w->spawner->ns, ns) == 0)
+            return w;
+    return NULL;
+}
+
+static void watch_add(struct watches *all, struct shared_set *from, const struct spawner *s)
+{
+    struct watch *w = xcalloc(1, sizeof *w);
+    w->all = all;
+    w->from = from;
+    from->refs++;
+    w->spawner = s;
+    w->next = all->list;
+    all->list = w;
+    uv_timer_init(all->env.loop, &w->timer);
+    w->timer.data = w;
+    uint64_t spread = (uint64_t)(s->poll_interval_us / 1000 / 4);
+    spread = spread < WATCH_SPREAD_MS ? spread : WATCH_SPREAD_MS;
+    /* The first spawner runs at once: somebody is looking at the terminal. */
+    uv_timer_start(&w->timer, on_timer, all->n++ == 0 ? 0 : (uint64_t)random() % (spread + 1), 0);
+    log_info(spawner_who(s), "watching %s every %llds", s->url, (long long)(s->poll_interval_us / MOMENT_SECOND));
+    for (size_t i = 0; i < s->n_warnings; i++)
+        log_warn(spawner_who(s), "%s", s->warnings[i]);
+}
+
+static void watch_change(struct watch *w, struct shared_set *from, const struct spawner *s)
+{
+    bool changed = w->spawner->hash != s->hash || strcmp(w->spawner->url, s->url) != 0;
+    set_unref(w->next_from);
+    w->next_from = from;
+    from->refs++;
+    w->next_spawner = s;
+    w->gone = false;
+    if (changed) {
+        w->dirty = true;
+        log_info(spawner_who(s), "document changed");
+    }
+    watch_step(w, false);
+}
+
+/* Does a problem of the set stand in that file? Problems start with "<file>:". */
+static bool file_has_problem(const struct spawner_set *set, const char *file)
+{
+    size_t n = strlen(file);
+    for (size_t i = 0; i < set->n_problems; i++)
+        if (strncmp(set->problems[i], file, n) == 0 && set->problems[i][n] == ':')
+            return true;
+    return false;
+}
+
+void watches_update(struct watches *all, struct spawner_set *set)
+{
+    struct shared_set *from = xcalloc(1, sizeof *from);
+    from->set = set;
+    from->refs = 1;
+    for (struct watch *w = all->list, *next; w != NULL; w = next) {
+        next = w->next;
+        const struct spawner *latest = w->next_spawner != NULL ? w->next_spawner : w->spawner;
+        struct spawner *s = spawner_set_find(set, latest->ns, latest->name);
+        if (s != NULL) {
+            watch_change(w, from, s);
+        } else if (!w->gone && !file_has_problem(set, latest->file)) {
+            log_info(spawner_who(latest), "its document is gone: no longer watched");
+            w->gone = true;
+            watch_step(w, false);
+        }
+    }
+    for (size_t i = 0; i < set->n; i++)
+        if (find(all, set->spawners[i]->ns, set->spawners[i]->name) == NULL)
+            watch_add(all, from, set->spawners[i]);
+    set_unref(from);
+}
+
+void watches_poke(struct watches *all, const char *ns, const char *name)
+{
+    struct watch *w = find(all, ns, name);
+    if (w == NULL)
+        return;
+    w->dirty = true;
+    watch_step(w, false);
+}
+
+void watches_stop(struct watches *all, void (*ended)(void *arg), void *arg)
+{
+    all->stopping = true;
+    all->ended = ended;
+    all->ended_arg = arg;
+    for (struct watch *w = all->list; w != NULL; w = w->next)
+        uv_timer_stop(&w->timer);
+    end_if_idle(all);
+}
+
+void watches_cancel(struct watches *all)
+{
+    for (struct watch *w = all->list; w != NULL; w = w->next)
+        if (w->cycle != NULL)
+            cycle_cancel(w->cycle);
+}
+
+void watches_free(struct watches **all)
+{
+    if (*all == NULL)
+        return;
+    while ((*all)->list != NULL)
+        watch_remove((*all)->list);
+    free(*all);
+    *all = NULL;
+}

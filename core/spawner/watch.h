@@ -1,0 +1,26 @@
+/* The spawners of a running engine: each has a timer, at most one cycle at a time, and a mark that something changed
+ * meanwhile, after which it runs again. First cycles are spread a little, so that many spawners do not ask one
+ * Alertmanager at once. */
+#pragma once
+
+#include "spawner/cycle.h"
+
+struct watches;
+struct spawner_set;
+
+enum {
+    WATCH_SPREAD_MS = 3000, /* first cycles are spread over so much (less when the interval is short) */
+    WATCH_POKE_MS = 1000,   /* a poke never starts a cycle sooner after the last one began */
+};
+
+/* `done` is called after every cycle. */
+struct watches *watches_create(const struct cycle_env *env, void (*done)(void *arg), void *arg);
+/* Takes the set (owns it, until no cycle needs it). New and changed spawners run soon, unchanged ones keep their pace,
+ * those that are gone stop, except that one whose file has a problem now keeps its last good version. */
+void watches_update(struct watches *w, struct spawner_set *set);
+/* A reason for a cycle: a Task of that spawner finished or went. Unknown names are ignored. */
+void watches_poke(struct watches *w, const char *ns, const char *name);
+/* No new cycles; `ended` is called once none runs, perhaps at once. */
+void watches_stop(struct watches *w, void (*ended)(void *arg), void *arg);
+void watches_cancel(struct watches *w); /* cancels running cycles */
+void watches_free(struct watches **w);  /* no cycle may run; the loop must run on */
