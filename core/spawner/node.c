@@ -26,7 +26,10 @@ void node_free(struct node *n)
     }
     if (n->text)
         explicit_bzero(n->text, strlen(n->text));
+    if (n->written)
+        explicit_bzero(n->written, strlen(n->written));
     free(n->text);
+    free(n->written);
     free(n->items);
     free(n->keys);
     free(n->key_lines);
