@@ -14,7 +14,7 @@ complain() {
 without() {
     libraries=$(ldd "$1") || complain "ldd $1"
     found=$(echo "$libraries" | grep -E "lib($2)[-.0-9]") && complain "$1 links$found"
-    found=$(readelf -sW "$1" | awk '{print $8}' | grep -E "^($3)" | head -n 3) && complain "$1 has the symbols" $found
+    found=$(readelf -sW "$1" | awk '{print $8}' | grep -m 3 -E "^($3)") && complain "$1 has the symbols" $found
 }
 without "$engine" 'lua|luajit|re2' 'lua_[a-z]|luaL_|_ZN3re2'
 without "$worker" 'curl[a-z-]*|ssl|crypto|gnutls|uv|sqlite3|yaml|microhttpd|cjson|nghttp2' \
