@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,12 +40,19 @@ char *arena_strndup(struct arena *a, const char *s, size_t n)
 {
     struct block *b = a->head;
     if (b == NULL || b->size - b->used < n + 1) {
-        size_t size = n + 1 > ARENA_BLOCK ? n + 1 : ARENA_BLOCK;
-        b = xmalloc(sizeof *b + size);
-        b->used = 0;
-        b->size = size;
-        b->next = a->head;
-        a->head = b;
+        bool large = n + 1 > ARENA_BLOCK / 4;
+        size_t size = large ? n + 1 : ARENA_BLOCK;
+        struct block *fresh = xmalloc(sizeof *fresh + size);
+        fresh->used = 0;
+        fresh->size = size;
+        if (b != NULL && large) { /* one of its own must not end the block in use */
+            fresh->next = b->next;
+            b->next = fresh;
+        } else {
+            fresh->next = b;
+            a->head = fresh;
+        }
+        b = fresh;
     }
     char *p = b->data + b->used;
     if (n > 0)

@@ -358,7 +358,7 @@ void judge_free(struct judge **jp)
     free(j->left_out);
     free(j->quarantined);
     buf_free(&j->space);
-    arena_free(&j->arena);
+    texts_deinit(&j->texts);
     sentences_free(&j->problems);
     sentences_free(&j->notes);
     free(j);

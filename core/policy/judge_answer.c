@@ -28,7 +28,7 @@ void judge_refuse(struct judge *j, size_t item, enum reason reason, uint32_t pol
                                 .policy = policy,
                                 .answer = JUDGED_ERROR,
                                 .reason = (uint8_t)reason,
-                                .detail = arena_add(&j->arena, detail, len)};
+                                .detail = texts_add(&j->texts, detail, len)};
     } else if (j->task == ASK_RETRIGGER) {
         j->answers[item] = (struct retrigger_answer){
             .answer = ANSWER_ERROR, .at = MOMENT_NONE, .reason = reason, .detail = xstrndup(detail, len)};

@@ -56,7 +56,7 @@ struct judge {
 
     /* the answers */
     struct judgement *judgements;
-    struct arena arena;
+    struct texts texts;
 
     /* what is known of policies */
     struct policy *policies;

@@ -182,10 +182,10 @@ static int read_judged(struct judge *j, struct wire_reader *r, struct err *e)
     }
     v.priority = (int16_t)priority;
     v.reason = (uint8_t)reason;
-    v.detail = arena_add(&j->arena, detail.s, detail.len);
-    v.code = arena_add(&j->arena, own.s, own.len);
-    v.key = arena_add(&j->arena, key.s, key.len);
-    v.name = arena_add(&j->arena, name.s, name.len);
+    v.detail = texts_add(&j->texts, detail.s, detail.len);
+    v.code = texts_add(&j->texts, own.s, own.len);
+    v.key = texts_add(&j->texts, key.s, key.len);
+    v.name = texts_add(&j->texts, name.s, name.len);
     v.identity =
         key.len > 0 ? identity_of_key(key.s, key.len) : alert_set_at(j->setup.set, item)->fingerprint;
     j->judgements[item] = v;

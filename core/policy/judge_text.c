@@ -7,57 +7,22 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { ARENA_BLOCK = 32 * 1024 };
-
-struct arena_block {
-    struct arena_block *next;
-    size_t used, size;
-    char bytes[];
-};
-
-static char *arena_room(struct arena *a, size_t n)
-{
-    struct arena_block *b = a->blocks;
-    if (b == NULL || b->size - b->used < n) {
-        size_t size = n > ARENA_BLOCK / 4 ? n : ARENA_BLOCK;
-        struct arena_block *fresh = xmalloc(sizeof *fresh + size);
-        *fresh = (struct arena_block){.size = size};
-        if (b != NULL && size == n) { /* a large one of its own must not end the block in use */
-            fresh->next = b->next;
-            b->next = fresh;
-        } else {
-            fresh->next = b;
-            a->blocks = fresh;
-        }
-        b = fresh;
-    }
-    char *p = b->bytes + b->used;
-    b->used += n;
-    return p;
-}
-
-const char *arena_add(struct arena *a, const char *s, size_t len)
+const char *texts_add(struct texts *t, const char *s, size_t len)
 {
     if (len == 0)
         return NULL;
-    const char **slot = &a->recent[XXH3_64bits(s, len) % (sizeof a->recent / sizeof a->recent[0])];
+    const char **slot = &t->recent[XXH3_64bits(s, len) % (sizeof t->recent / sizeof t->recent[0])];
     if (*slot != NULL && strlen(*slot) == len && memcmp(*slot, s, len) == 0)
         return *slot;
-    char *p = arena_room(a, len + 1);
-    memcpy(p, s, len);
-    p[len] = '\0';
-    *slot = p;
-    return p;
+    if (t->arena == NULL)
+        t->arena = arena_create();
+    return *slot = arena_strndup(t->arena, s, len);
 }
 
-void arena_free(struct arena *a)
+void texts_deinit(struct texts *t)
 {
-    while (a->blocks != NULL) {
-        struct arena_block *next = a->blocks->next;
-        free(a->blocks);
-        a->blocks = next;
-    }
-    *a = (struct arena){0};
+    arena_free(&t->arena);
+    *t = (struct texts){0};
 }
 
 void sentences_add(struct sentences *s, size_t max, const char *text)

@@ -1,17 +1,19 @@
 /* Where a judge keeps text: an arena for the strings of answers, and short lists of different sentences. */
 #pragma once
 
+#include "base/arena.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
-/* Strings that live until arena_free. Equal strings that come soon after one another are kept once: a policy
+/* Strings that live until texts_deinit. Equal strings that come soon after one another are kept once: a policy
  * says the same few things of thousands of alerts. */
-struct arena {
-    struct arena_block *blocks;
+struct texts {
+    struct arena *arena;
     const char *recent[64];
 };
-const char *arena_add(struct arena *a, const char *s, size_t len); /* NULL for "" */
-void arena_free(struct arena *a);
+const char *texts_add(struct texts *t, const char *s, size_t len); /* NULL for "" */
+void texts_deinit(struct texts *t);
 
 /* Different sentences in the order of their first coming, each with how often it came. */
 struct sentences {

@@ -371,6 +371,7 @@ void cycle_free(struct cycle **cycle)
     for (size_t i = 0; i < c->n_asked; i++)
         retrigger_answer_deinit(&c->answers[i]);
     free(c->asked);
+    free(c->asked_of);
     free(c->questions);
     free(c->answers);
     judge_free(&c->judge);

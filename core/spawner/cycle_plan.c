@@ -114,8 +114,10 @@ void cycle_make_questions(struct cycle *c)
     c->asked = xcalloc(c->n_asked, sizeof *c->asked);
     c->questions = xcalloc(c->n_asked, sizeof *c->questions);
     c->answers = xcalloc(c->n_asked, sizeof *c->answers);
+    c->asked_of = xcalloc(c->n_items, sizeof *c->asked_of);
     plan_questions(c->plan, c->asked);
     for (size_t i = 0; i < c->n_asked; i++) {
+        c->asked_of[c->asked[i]] = (uint32_t)i + 1;
         const struct item *item = &c->items[c->asked[i]];
         const struct decision *d = &c->plan->decisions[c->asked[i]];
         const struct key_fact *k = spawner_facts_key(c->facts, item->identity);
@@ -186,17 +188,21 @@ static void work_failed(struct outcome *o, enum reason reason, const char *detai
     o->detail = xstrdup(detail);
 }
 
+const struct retrigger_answer *cycle_answer(const struct cycle *c, size_t item)
+{
+    return c->asked_of != NULL && c->asked_of[item] > 0 ? &c->answers[c->asked_of[item] - 1] : NULL;
+}
+
 /* The policy's own word on re-firing, if it gave one; else NULL. Into the cycle's arena. */
 static const char *own_reason(struct cycle *c, size_t item)
 {
-    for (size_t i = 0; i < c->n_asked; i++)
-        if (c->asked[i] == item && c->answers[i].code != NULL) {
-            char *s = xasprintf("policy.%s", c->answers[i].code);
-            const char *kept = arena_strdup(c->strings, s);
-            free(s);
-            return kept;
-        }
-    return NULL;
+    const struct retrigger_answer *a = cycle_answer(c, item);
+    if (a == NULL || a->code == NULL)
+        return NULL;
+    char *s = xasprintf("policy.%s", a->code);
+    const char *kept = arena_strdup(c->strings, s);
+    free(s);
+    return kept;
 }
 
 static int make_task(struct cycle *c, size_t w, struct buf *space, struct buf *alertname, struct err *e)

@@ -58,6 +58,7 @@ struct cycle {
     struct plan *plan;
 
     size_t *asked; /* items */
+    uint32_t *asked_of; /* by item: number in asked + 1, or 0; NULL when nothing was asked */
     struct retrigger_question *questions;
     struct retrigger_answer *answers;
     size_t n_asked;
@@ -86,4 +87,5 @@ void cycle_take_results(struct cycle *c, const struct store_result *results, siz
 void cycle_make_status(struct cycle *c);
 
 void cycle_add_note(struct cycle *c, char *sentence); /* takes the string */
+const struct retrigger_answer *cycle_answer(const struct cycle *c, size_t item); /* NULL: it was not asked */
 const struct item *cycle_item(const struct cycle *c, size_t alert, size_t *i_r); /* NULL: the policy did not keep it */

@@ -19,15 +19,6 @@ static void add_time(struct buf *b, const char *before, moment_t t)
     buf_addf(b, "%s%s", before, text);
 }
 
-/* What the answer of the policy on re-firing said, for an item that was asked. NULL: it was not. */
-static const struct retrigger_answer *answer_of(const struct cycle *c, size_t item)
-{
-    for (size_t i = 0; i < c->n_asked; i++)
-        if (c->asked[i] == item)
-            return &c->answers[i];
-    return NULL;
-}
-
 /* Words for what the plan decided. */
 static void plan_detail(struct cycle *c, size_t i, const struct decision *d, struct buf *b)
 {
@@ -74,7 +65,7 @@ static void plan_detail(struct cycle *c, size_t i, const struct decision *d, str
             buf_adds(b, c->name_errors[i]);
         break;
     default:
-        a = answer_of(c, i);
+        a = cycle_answer(c, i);
         if (a != NULL && a->detail != NULL)
             buf_adds(b, a->detail);
         break;
@@ -97,7 +88,7 @@ static void planned_row(struct cycle *c, size_t i, struct cycle_row *row)
     const struct decision *d = &c->plan->decisions[i];
     const struct outcome *o = c->work_of != NULL && c->work_of[i] > 0 ? &c->outcomes[c->work_of[i] - 1] : NULL;
     enum reason reason = o != NULL ? o->reason : d->reason;
-    const struct retrigger_answer *a = reason == REASON_POLICY_CODE ? answer_of(c, i) : NULL;
+    const struct retrigger_answer *a = reason == REASON_POLICY_CODE ? cycle_answer(c, i) : NULL;
     row->verdict = o != NULL ? o->verdict : d->verdict;
     set_reason(c, reason, a != NULL ? a->code : NULL, row);
     row->task = d->match != MATCH_MEMBER && c->items[i].name != NULL ? c->items[i].name : "";

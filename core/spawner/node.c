@@ -26,7 +26,10 @@ void node_free(struct node *n)
     }
     if (n->text)
         explicit_bzero(n->text, strlen(n->text));
+    if (n->written)
+        explicit_bzero(n->written, strlen(n->written));
     free(n->text);
+    free(n->written);
     free(n->items);
     free(n->keys);
     free(n->key_lines);
@@ -56,8 +59,8 @@ struct node *node_get(const struct node *map, const char *key)
 
 cJSON *node_number_to_json(const struct node *n)
 {
-    const int64_t exact = INT64_C(1) << 53;
-    if (n->type == NODE_INT && n->integer >= -exact && n->integer <= exact)
+    const int64_t end = INT64_C(1000000000000000); /* cJSON prints 15 digits: 1e+15, and what follows is rounded */
+    if (n->type == NODE_INT && n->integer > -end && n->integer < end)
         return cJSON_CreateNumber((double)n->integer);
     return cJSON_CreateRaw(n->text);
 }

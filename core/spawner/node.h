@@ -15,6 +15,7 @@ struct node {
     enum node_type type;
     int line, column; /* 1-based */
     char *text;       /* NODE_STRING: value; NODE_INT and NODE_FLOAT: the number as JSON writes it; NUL-free UTF-8 */
+    char *written;    /* NODE_BOOL, NODE_INT, NODE_FLOAT: as the document has it (its first bytes), for sentences */
     bool boolean;
     int64_t integer;  /* NODE_INT */
     struct node **items; /* NODE_LIST; NODE_MAP: values */
@@ -27,6 +28,7 @@ enum {
     DOCUMENT_BYTES_MAX = 4 * 1024 * 1024, /* one file */
     DOCUMENT_DEPTH_MAX = 100,
     DOCUMENT_NODES_MAX = 200000, /* after aliases are expanded: a "billion laughs" ends here */
+    NODE_WRITTEN_MAX = 80,
     DOCUMENT_TEXT_MAX = 4 * DOCUMENT_BYTES_MAX, /* bytes of all strings together, after aliases are expanded */
 };
 
@@ -52,5 +54,5 @@ struct node *node_create(enum node_type type, int line, int column);
 void node_free(struct node *n);
 struct node *node_get(const struct node *map, const char *key); /* NULL if absent or not a map */
 cJSON *node_to_json(const struct node *n);                      /* cJSON_Delete */
-cJSON *node_number_to_json(const struct node *n);               /* an integer that a double cannot hold keeps its digits */
+cJSON *node_number_to_json(const struct node *n);               /* what cJSON would round keeps its digits: a raw item */
 const char *node_type_name(enum node_type t);                   /* "a boolean", "a list", ... for sentences */

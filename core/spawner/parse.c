@@ -131,6 +131,7 @@ static struct node *clone(struct parser *p, const struct node *n, int depth)
         return NULL;
     struct node *c = node_create(n->type, n->line, n->column);
     c->text = xstrdup(n->text);
+    c->written = xstrdup(n->written);
     c->boolean = n->boolean;
     c->integer = n->integer;
     if (n->n == 0)
@@ -272,6 +273,8 @@ static struct node *parse_scalar(struct parser *p)
     default:
         break;
     }
+    if (s.type == NODE_BOOL || s.type == NODE_INT || s.type == NODE_FLOAT)
+        n->written = xstrndup(text, strnlen(text, NODE_WRITTEN_MAX));
     free(text);
     if (count(p, n->text ? strlen(n->text) : 0, line, column) != 0) {
         node_free(n);

@@ -11,6 +11,6 @@ enum { QUANTITY_BYTES_MAX = 100 };
 
 /* Appends the canonical form of `text` (resource.Quantity: decoded, then encoded). Like Go it keeps a text that is
  * canonical enough ("1.500", "+1"), rounds up below a billionth, and caps binary suffixes at 2^63-1. -1: no quantity;
- * the sentence quotes the text. Two things that Go takes are refused, because it writes something else back: more than
- * E ("1000E" becomes "1"), and exponents beyond 99. */
+ * the sentence quotes the text. Refused though Go takes them: more than E ("1000E" comes back as "1"), exponents
+ * beyond 99, and no digit at all (".", "Ki": Go says 0, a person meant something else). */
 int quantity_canonical(const char *text, struct buf *out, struct err *e);

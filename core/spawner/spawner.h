@@ -28,6 +28,7 @@ struct spawner {
     char *kind;        /* "TaskSpawner" or "AlertSpawner" */
     char *api_version; /* as written */
     char *name, *ns;   /* ns: "default" when the document names none and -n gave none */
+    char *who;         /* "namespace/name": spawner_who */
     char *uid;         /* metadata.uid, or "" */
     uint64_t hash;     /* XXH3-64 of the normalised document: a change means new work */
 
