@@ -274,8 +274,10 @@ class Engine:
             r.close()
 
     def command(self, verb, *args):
+        if not verb:
+            return []
         store = ["--store", f"sqlite:{self.store}"] if verb in ("run", "once", "plan", "get", "finish", "delete") else []
-        return [verb, *args, *store]
+        return [verb, *store, *args]
 
     def __call__(self, verb, *args, stdin=None, code=None, timeout=PATIENCE, binary=None):
         """CompletedProcess, with text. `code`: what it must exit with."""
@@ -314,6 +316,10 @@ class Engine:
         """{spawner: [decision]}; checks the shape on the way."""
         done = self(verb, *args, "-o", "json", code=code, timeout=timeout)
         return by_spawner(json.loads(done.stdout))
+
+    def decisions_of_text(self, verb, text):
+        """The same for documents on standard input."""
+        return by_spawner(json.loads(self(verb, "-f", "-", "-o", "json", stdin=text, code=0).stdout))
 
     def tasks(self):
         """{name: Task}"""
