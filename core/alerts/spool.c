@@ -1,9 +1,10 @@
 /* The spool: see spool.h.
  *
- *   offset 0          SPOOL_MEMORY           flushed            size
- *   | chunks in memory | the unlinked file    | tail in memory   |
+ *   small:   offset 0 | chunks in memory                          size |
+ *   large:   offset 0 | the unlinked file    flushed | tail in memory  |
  *
- * The tail gathers small appends, so that an alert does not cost a system call. */
+ * When the memory is full everything moves to the file and the memory is given back: who has so many alerts needs it for
+ * what is remembered of each. The tail gathers small appends, so that an alert does not cost a system call. */
 #include "alerts/spool.h"
 
 #include "base/mem.h"
@@ -19,7 +20,7 @@ enum { CHUNK = 256 * 1024, CHUNKS = SPOOL_MEMORY / CHUNK, TAIL = 64 * 1024 };
 struct spool {
     char *chunks[CHUNKS]; /* allocated when the first byte of each arrives */
     uint64_t size;
-    uint64_t flushed; /* end of what is in the file; at least SPOOL_MEMORY */
+    uint64_t flushed; /* end of what is in the file */
     char *tail;       /* TAIL bytes from `flushed` */
     int fd;           /* -1 until memory is full */
 };
@@ -28,7 +29,6 @@ struct spool *spool_create(void)
 {
     struct spool *s = xcalloc(1, sizeof *s);
     s->fd = -1;
-    s->flushed = SPOOL_MEMORY;
     return s;
 }
 
@@ -73,11 +73,11 @@ static int open_file(struct spool *s, struct err *e)
     return 0;
 }
 
-static int flush_tail(struct spool *s, struct err *e)
+static int write_file(struct spool *s, const char *bytes, size_t n, struct err *e)
 {
-    size_t n = (size_t)(s->size - s->flushed), done = 0;
+    size_t done = 0;
     while (done < n) {
-        ssize_t w = pwrite(s->fd, s->tail + done, n - done, (off_t)(s->flushed - SPOOL_MEMORY + done));
+        ssize_t w = pwrite(s->fd, bytes + done, n - done, (off_t)(s->flushed + done));
         if (w < 0 && errno == EINTR)
             continue;
         if (w <= 0)
@@ -86,6 +86,19 @@ static int flush_tail(struct spool *s, struct err *e)
         done += (size_t)w;
     }
     s->flushed += n;
+    return 0;
+}
+
+static int move_to_file(struct spool *s, struct err *e)
+{
+    if (open_file(s, e) != 0)
+        return -1;
+    for (size_t i = 0; i < CHUNKS; i++) {
+        if (write_file(s, s->chunks[i], CHUNK, e) != 0)
+            return -1;
+        free(s->chunks[i]);
+        s->chunks[i] = NULL;
+    }
     return 0;
 }
 
@@ -103,9 +116,9 @@ int spool_append(struct spool *s, const void *data, size_t len, uint64_t *offset
             n = CHUNK - at < len ? CHUNK - at : len;
             memcpy(s->chunks[i] + at, p, n);
         } else {
-            if (s->fd < 0 && open_file(s, e) != 0)
+            if (s->fd < 0 && move_to_file(s, e) != 0)
                 return -1;
-            if (s->size - s->flushed == TAIL && flush_tail(s, e) != 0)
+            if (s->size - s->flushed == TAIL && write_file(s, s->tail, TAIL, e) != 0)
                 return -1;
             size_t at = (size_t)(s->size - s->flushed);
             n = TAIL - at < len ? TAIL - at : len;
@@ -121,7 +134,7 @@ int spool_append(struct spool *s, const void *data, size_t len, uint64_t *offset
 static int read_file(struct spool *s, uint64_t offset, char *to, size_t len, struct err *e)
 {
     while (len > 0) {
-        ssize_t n = pread(s->fd, to, len, (off_t)(offset - SPOOL_MEMORY));
+        ssize_t n = pread(s->fd, to, len, (off_t)offset);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
@@ -143,7 +156,7 @@ int spool_read(struct spool *s, uint64_t offset, size_t len, struct buf *out, st
     buf_reserve(out, len);
     while (len > 0) {
         size_t n = len;
-        if (offset < SPOOL_MEMORY) {
+        if (s->fd < 0) {
             size_t at = (size_t)(offset % CHUNK);
             n = CHUNK - at < n ? CHUNK - at : n;
             buf_add(out, s->chunks[offset / CHUNK] + at, n);

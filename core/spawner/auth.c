@@ -32,7 +32,8 @@ static int wrong_keys(const struct secret *s, const char *what, struct err *e)
 {
     struct buf keys = {0};
     list_keys(s, &keys);
-    err_set(e, ERR_INVALID, "%s; %s. It takes " KEY_TOKEN " alone, or " KEY_USER " and " KEY_PASSWORD, what, keys.data);
+    err_set(e, ERR_INVALID, "%s; %s. It takes " KEY_TOKEN " alone, or " KEY_USER " and " KEY_PASSWORD, what,
+            keys.data);
     buf_free(&keys);
     return -1;
 }
@@ -54,7 +55,8 @@ static int take(const struct secret *s, const char *key, char **value_r, struct 
 
 static int choose(const struct secret *s, struct poll_auth *auth_r, struct err *e)
 {
-    bool token = secret_get(s, KEY_TOKEN), user = secret_get(s, KEY_USER), password = secret_get(s, KEY_PASSWORD);
+    bool token = secret_get(s, KEY_TOKEN), user = secret_get(s, KEY_USER),
+         password = secret_get(s, KEY_PASSWORD);
     if (token && (user || password))
         return wrong_keys(s, "holds a token and a user or password", e);
     if (token)
@@ -80,15 +82,18 @@ int spawner_auth(const struct spawner_set *set, const struct spawner *s, const c
     struct secret *mounted = NULL;
     if (secret == NULL && secrets_dir) {
         struct err why;
-        if (secret_from_dir(secrets_dir, s->ns, s->secret_name, &mounted, &why) != 0 && why.kind != ERR_NOT_FOUND)
+        if (secret_from_dir(secrets_dir, s->ns, s->secret_name, &mounted, &why) != 0 &&
+            why.kind != ERR_NOT_FOUND)
             return err_set(e, why.kind, "the Secret %s/%s: %s", s->ns, s->secret_name, why.msg);
         secret = mounted;
     }
     if (secret == NULL) {
         if (secrets_dir)
-            return err_set(e, ERR_NOT_FOUND, "no Secret %s/%s: neither a document of -f nor the directory %s/%s", s->ns,
+            return err_set(e, ERR_NOT_FOUND,
+                           "no Secret %s/%s: neither a document of -f nor the directory %s/%s", s->ns,
                            s->secret_name, secrets_dir, s->secret_name);
-        return err_set(e, ERR_NOT_FOUND, "no Secret %s/%s: give it as a document of -f, or as a directory with --secrets",
+        return err_set(e, ERR_NOT_FOUND,
+                       "no Secret %s/%s: give it as a document of -f, or as a directory with --secrets",
                        s->ns, s->secret_name);
     }
     int rc = choose(secret, auth_r, e);

@@ -8,7 +8,8 @@
 
 enum { KEY_NAME_MAX = 63, KEY_PREFIX_MAX = 253, SHOWN_MAX = 80 };
 
-/* Kubernetes' qualified name: [prefix/]name. Upper case is allowed in the name, and in the prefix of annotations. */
+/* Kubernetes' qualified name: [prefix/]name. Upper case is allowed in the name, and in the prefix of
+ * annotations. */
 static bool name_is_qualified(const char *key)
 {
     const char *slash = strchr(key, '/'), *name = slash ? slash + 1 : key;
@@ -32,7 +33,8 @@ void check_label_keys(struct report *r, const char *path, const struct node *n)
         if (!name_is_qualified(n->keys[i])) {
             char *at = schema_path(path, n->keys[i]);
             report_add(r, n->key_lines[i], n->key_columns[i], at,
-                       "the key is none that Kubernetes takes: [prefix/]name, where name has at most %d letters, digits, "
+                       "the key is none that Kubernetes takes: [prefix/]name, where name has at most %d "
+                       "letters, digits, "
                        "\"-\", \"_\" and \".\"",
                        KEY_NAME_MAX);
             free(at);
@@ -60,25 +62,25 @@ static void check_config(struct report *r, const char *path, const struct node *
     const char *end = NULL;
     cJSON *j = cJSON_ParseWithOpts(n->text, &end, true);
     if (j == NULL) {
-        int line = 1, column = 1;
-        for (const char *c = n->text; end && c < end && *c; c++) {
-            column = *c == '\n' ? 1 : column + 1;
+        int line = 1;
+        for (const char *c = n->text; end && c < end && *c; c++)
             line += *c == '\n';
-        }
-        report_add(r, n->line, n->column, path, "broken JSON, in line %d, column %d of it", line, column);
+        report_add(r, n->line, n->column, path, "broken JSON, in line %d of it", line);
     }
     cJSON_Delete(j);
 }
 
 void check_our_annotations(struct report *r, const char *path, const struct node *n)
 {
-    const struct node *policy = schema_has(n, ANNOTATION_POLICY), *config = schema_has(n, ANNOTATION_POLICY_CONFIG);
+    const struct node *policy = schema_has(n, ANNOTATION_POLICY),
+                      *config = schema_has(n, ANNOTATION_POLICY_CONFIG);
     char *at = schema_path(path, ANNOTATION_POLICY), *at_config = schema_path(path, ANNOTATION_POLICY_CONFIG);
     if (policy && policy->type == NODE_STRING && policy->text[0] == '\0')
         report_add(r, policy->line, policy->column, at, "must not be empty: name a policy or leave it out");
     if (config && config->type == NODE_STRING) {
         if (strlen(config->text) > ANNOTATION_TEXT_MAX)
-            report_add(r, config->line, config->column, at_config, "larger than %d KiB", ANNOTATION_TEXT_MAX / 1024);
+            report_add(r, config->line, config->column, at_config, "larger than %d KiB",
+                       ANNOTATION_TEXT_MAX / 1024);
         else
             check_config(r, at_config, config);
     }
@@ -94,7 +96,8 @@ void check_unique_names(struct report *r, const char *path, const struct node *n
             const char *other = schema_text(n->items[k], "name");
             if (other == NULL || strcmp(name, other) != 0)
                 continue;
-            report_add(r, n->items[i]->line, n->items[i]->column, path, "two entries are named \"%.*s\"", SHOWN_MAX, name);
+            report_add(r, n->items[i]->line, n->items[i]->column, path, "two entries are named \"%.*s\"",
+                       SHOWN_MAX, name);
             break;
         }
     }
@@ -120,8 +123,10 @@ static void container_names(struct report *r, const char *path, const struct nod
         if (name->text[0] == '\0')
             report_add(r, name->line, name->column, path, "%s[].name must not be empty", list);
         else if (is_reserved(name->text))
-            report_add(r, name->line, name->column, path,
-                       "%s[].name must not use the reserved 'kelos-' prefix or a built-in init container name", list);
+            report_add(
+                r, name->line, name->column, path,
+                "%s[].name must not use the reserved 'kelos-' prefix or a built-in init container name",
+                list);
     }
     check_unique_names(r, path, n);
 }

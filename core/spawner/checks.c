@@ -47,11 +47,13 @@ bool name_is_subdomain(const char *s, size_t max)
 void check_spawner_name(struct report *r, const char *path, const struct node *n)
 {
     if (strlen(n->text) > FIELDS_NAME_MAX)
-        report_add(r, n->line, n->column, path, "has %zu characters, %d are allowed: it becomes the value of a label",
-                   strlen(n->text), FIELDS_NAME_MAX);
+        report_add(r, n->line, n->column, path,
+                   "has %zu characters, %d are allowed: it becomes the value of a label", strlen(n->text),
+                   FIELDS_NAME_MAX);
     else if (!name_is_subdomain(n->text, FIELDS_NAME_MAX))
         report_add(r, n->line, n->column, path,
-                   "\"%s\" is no name: lower case letters, digits, \"-\" and \".\", with a letter or digit at both ends",
+                   "\"%s\" is no name: lower case letters, digits, \"-\" and \".\", with a letter or digit "
+                   "at both ends",
                    n->text);
 }
 
@@ -59,7 +61,8 @@ void check_subdomain(struct report *r, const char *path, const struct node *n)
 {
     if (!name_is_subdomain(n->text, SUBDOMAIN_MAX))
         report_add(r, n->line, n->column, path,
-                   "\"%.*s\" is no name: lower case letters, digits, \"-\" and \".\", with a letter or digit at both ends",
+                   "\"%.*s\" is no name: lower case letters, digits, \"-\" and \".\", with a letter or digit "
+                   "at both ends",
                    SHOWN_MAX, n->text);
 }
 
@@ -67,7 +70,8 @@ void check_label_name(struct report *r, const char *path, const struct node *n)
 {
     if (!name_is_label(n->text))
         report_add(r, n->line, n->column, path,
-                   "\"%.*s\" is no name: at most %d lower case letters, digits and \"-\", with a letter or digit at both "
+                   "\"%.*s\" is no name: at most %d lower case letters, digits and \"-\", with a letter or "
+                   "digit at both "
                    "ends",
                    SHOWN_MAX, n->text, LABEL_MAX);
 }
@@ -110,8 +114,9 @@ static int authority_check(const char *s, size_t len, struct err *e)
             return err_set(e, ERR_INVALID, "has no host: write http://alertmanager.monitoring:9093");
     }
     if (host < len && (s[host] != ':' || port_check(s + host + 1, len - host - 1) != 0))
-        return err_set(e, ERR_INVALID, s[host] == ':' ? "has no port from 1 to 65535 after the host's \":\""
-                                                      : "has a character in its host that no host name has");
+        return err_set(e, ERR_INVALID,
+                       s[host] == ':' ? "has no port from 1 to 65535 after the host's \":\""
+                                      : "has a character in its host that no host name has");
     return 0;
 }
 
@@ -128,7 +133,8 @@ int url_check(const char *url, struct err *e)
     if (memchr(host, '@', len))
         return err_set(e, ERR_INVALID, "must not hold a user or password: use secretRef");
     if (strpbrk(host, "?#"))
-        return err_set(e, ERR_INVALID, "must not hold a query (?) or fragment (#): /api/v2/alerts is put behind it");
+        return err_set(e, ERR_INVALID,
+                       "must not hold a query (?) or fragment (#): /api/v2/alerts is put behind it");
     return authority_check(host, len, e);
 }
 
@@ -148,7 +154,8 @@ void check_interval(struct report *r, const char *path, const struct node *n)
     if (duration_parse(n->text, &us, &e) != 0)
         report_add(r, n->line, n->column, path, "%s", e.msg);
     else if (us < SPAWNER_POLL_MIN_S * MOMENT_SECOND)
-        report_add(r, n->line, n->column, path, "\"%.40s\" is too short: at least %ds", n->text, SPAWNER_POLL_MIN_S);
+        report_add(r, n->line, n->column, path, "\"%.40s\" is too short: at least %ds", n->text,
+                   SPAWNER_POLL_MIN_S);
 }
 
 int base64_decode(const char *text, struct buf *out)

@@ -26,8 +26,8 @@ schema_value_check check_failure_rules;
 bool name_is_subdomain(const char *s, size_t max);
 bool name_is_label(const char *s);
 
-/* http(s)://host[:port][/path], no user, query or fragment. -1: a sentence that does not quote it, since people put
- * passwords there. */
+/* http(s)://host[:port][/path], no user, query or fragment. -1: a sentence that does not quote it, since
+ * people put passwords there. */
 int url_check(const char *url, struct err *e);
 
 /* Standard alphabet, padded; line ends are skipped as Go skips them. -1: it is none. */

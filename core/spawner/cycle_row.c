@@ -32,7 +32,7 @@ static void plan_detail(struct cycle *c, size_t i, const struct decision *d, str
         break;
     case REASON_DEDUP_ACTIVE:
         if (d->existing != NULL)
-            buf_addf(b, "Task %s is %s", d->existing->name,
+            buf_addf(b, "its Task is %s",
                      d->existing->phase == TASK_NEW ? "new" : task_phase_name(d->existing->phase));
         break;
     case REASON_DEDUP_FINISHED:

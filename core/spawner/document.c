@@ -34,15 +34,18 @@ static void unknown_kind(struct report *r, const struct node *doc, const char *k
     const struct node *at = node_get(doc, "apiVersion"), *k = node_get(doc, "kind");
     if (strcmp(kind, "TaskSpawner") == 0)
         report_add(r, at->line, at->column, "apiVersion",
-                   "\"%.*s\" has no TaskSpawner: write kelos.dev/v1alpha1 or kelos.dev/v1alpha2", SHOWN_MAX, api_version);
+                   "\"%.*s\" has no TaskSpawner: write kelos.dev/v1alpha1 or kelos.dev/v1alpha2", SHOWN_MAX,
+                   api_version);
     else if (strcmp(kind, "AlertSpawner") == 0)
-        report_add(r, at->line, at->column, "apiVersion", "\"%.*s\" has no AlertSpawner: write alerts.kelos.dev/v1alpha1",
-                   SHOWN_MAX, api_version);
+        report_add(r, at->line, at->column, "apiVersion",
+                   "\"%.*s\" has no AlertSpawner: write alerts.kelos.dev/v1alpha1", SHOWN_MAX, api_version);
     else if (strcmp(kind, "Secret") == 0 || strcmp(kind, "List") == 0)
-        report_add(r, at->line, at->column, "apiVersion", "\"%.*s\" has no %s: write v1", SHOWN_MAX, api_version, kind);
+        report_add(r, at->line, at->column, "apiVersion", "\"%.*s\" has no %s: write v1", SHOWN_MAX,
+                   api_version, kind);
     else
         report_add(r, k->line, k->column, "kind",
-                   "\"%.*s\" is not taken here: TaskSpawner, AlertSpawner, Secret or a List of them", SHOWN_MAX, kind);
+                   "\"%.*s\" is not taken here: TaskSpawner, AlertSpawner, Secret or a List of them",
+                   SHOWN_MAX, kind);
 }
 
 static void add_spawner(struct loader *l, const struct node *doc, const struct kind *kind)
@@ -58,10 +61,11 @@ static void add_spawner(struct loader *l, const struct node *doc, const struct k
         report_add(&l->report, doc->line, doc->column, NULL, "more than %d spawners", SPAWNERS_MAX);
         return;
     }
-    struct spawner *s = document_to_spawner(doc, l->report.file, l->ns), *other = spawner_set_find(set, s->ns, s->name);
+    struct spawner *s = document_to_spawner(doc, l->report.file, l->ns),
+                   *other = spawner_set_find(set, s->ns, s->name);
     if (other) {
-        report_add(&l->report, name->line, name->column, "metadata.name", "%s/%s is already defined at %s:%d", s->ns,
-                   s->name, other->file, other->line);
+        report_add(&l->report, name->line, name->column, "metadata.name", "%s/%s is already defined at %s:%d",
+                   s->ns, s->name, other->file, other->line);
         spawner_free(&s);
         return;
     }
@@ -83,8 +87,8 @@ static void add_secret(struct loader *l, const struct node *doc)
     }
     struct secret *s = secret_from_document(doc, l->ns);
     if (secret_find(set, s->ns, s->name)) {
-        report_add(&l->report, name->line, name->column, "metadata.name", "the Secret %s/%s is already defined", s->ns,
-                   s->name);
+        report_add(&l->report, name->line, name->column, "metadata.name",
+                   "the Secret %s/%s is already defined", s->ns, s->name);
         secret_free(&s);
         return;
     }

@@ -4,8 +4,9 @@
 #include "spawner/checks.h"
 
 #define AGENTS "claude-code|codex|gemini|opencode|cursor|"
-#define OTHER_SOURCE                                                                                                   \
-    "not served here: `when` must hold prometheusAlerts and nothing else; leave this spawner to Kelos, or split it"
+#define OTHER_SOURCE                                                                                         \
+    "not served here: `when` must hold prometheusAlerts and nothing else; leave this spawner to Kelos, or "  \
+    "split it"
 
 static const struct schema_field ref[] = {{.name = "name", .flags = SCHEMA_REQUIRED | SCHEMA_NONEMPTY}};
 const struct schema_type fields_ref = SCHEMA_TYPE(ref);
@@ -17,25 +18,34 @@ static const struct schema_field credentials[] = {
 const struct schema_type fields_credentials = SCHEMA_TYPE(credentials);
 
 /* What worker and the flat template share. */
-#define WORKER_FIELDS                                                                                                  \
-    {.name = "type", .choices = AGENTS},                                                                               \
-    {.name = "credentials", .shape = SCHEMA_OBJECT, .type = &fields_credentials},                                      \
-    {.name = "model"}, {.name = "effort"}, {.name = "image"},                                                          \
-    {.name = "workspaceRef", .shape = SCHEMA_OBJECT, .type = &fields_ref},                                             \
-    {.name = "agentConfigRefs", .shape = SCHEMA_OBJECT, .container = SCHEMA_LIST, .flags = SCHEMA_NONEMPTY,            \
-     .type = &fields_ref},                                                                                             \
-    {.name = "podOverrides", .shape = SCHEMA_OBJECT, .type = &fields_pod_overrides}
+#define WORKER_FIELDS                                                                                        \
+    {.name = "type", .choices = AGENTS},                                                                     \
+        {.name = "credentials", .shape = SCHEMA_OBJECT, .type = &fields_credentials}, {.name = "model"},     \
+        {.name = "effort"}, {.name = "image"},                                                               \
+        {.name = "workspaceRef", .shape = SCHEMA_OBJECT, .type = &fields_ref},                               \
+        {.name = "agentConfigRefs",                                                                          \
+         .shape = SCHEMA_OBJECT,                                                                             \
+         .container = SCHEMA_LIST,                                                                           \
+         .flags = SCHEMA_NONEMPTY,                                                                           \
+         .type = &fields_ref},                                                                               \
+    {                                                                                                        \
+        .name = "podOverrides", .shape = SCHEMA_OBJECT, .type = &fields_pod_overrides                        \
+    }
 
 static const struct schema_field worker[] = {WORKER_FIELDS};
 static const struct schema_type type_worker = SCHEMA_TYPE(worker);
 
 /* What goes into the Task as it is. */
-#define TASK_FIELDS                                                                                                    \
-    WORKER_FIELDS, {.name = "worker", .shape = SCHEMA_OBJECT, .type = &type_worker},                                   \
-        {.name = "workerPoolRef", .shape = SCHEMA_OBJECT, .type = &fields_ref},                                        \
-        {.name = "dependsOn", .container = SCHEMA_LIST}, {.name = "upstreamRepo"},                                     \
-        {.name = "ttlSecondsAfterFinished", .shape = SCHEMA_INT32, .flags = SCHEMA_POINTER | SCHEMA_LIMITED},          \
-        {.name = "podFailurePolicy", .shape = SCHEMA_OBJECT, .type = &fields_pod_failure_policy}
+#define TASK_FIELDS                                                                                          \
+    WORKER_FIELDS, {.name = "worker", .shape = SCHEMA_OBJECT, .type = &type_worker},                         \
+        {.name = "workerPoolRef", .shape = SCHEMA_OBJECT, .type = &fields_ref},                              \
+        {.name = "dependsOn", .container = SCHEMA_LIST}, {.name = "upstreamRepo"},                           \
+        {.name = "ttlSecondsAfterFinished",                                                                  \
+         .shape = SCHEMA_INT32,                                                                              \
+         .flags = SCHEMA_POINTER | SCHEMA_LIMITED},                                                          \
+    {                                                                                                        \
+        .name = "podFailurePolicy", .shape = SCHEMA_OBJECT, .type = &fields_pod_failure_policy               \
+    }
 
 static const struct schema_field task_spec[] = {TASK_FIELDS};
 const struct schema_type fields_task_spec = {task_spec, sizeof task_spec / sizeof *task_spec, false};
@@ -76,7 +86,10 @@ static const struct schema_field prometheus_alerts[] = {
 static const struct schema_type type_prometheus_alerts = SCHEMA_TYPE(prometheus_alerts);
 
 static const struct schema_field when[] = {
-    {.name = "prometheusAlerts", .shape = SCHEMA_OBJECT, .flags = SCHEMA_REQUIRED, .type = &type_prometheus_alerts},
+    {.name = "prometheusAlerts",
+     .shape = SCHEMA_OBJECT,
+     .flags = SCHEMA_REQUIRED,
+     .type = &type_prometheus_alerts},
     {.name = "githubIssues", .refused = OTHER_SOURCE},
     {.name = "githubPullRequests", .refused = OTHER_SOURCE},
     {.name = "cron", .refused = OTHER_SOURCE},
@@ -95,14 +108,23 @@ static const struct schema_field spawner_credential[] = {
 };
 static const struct schema_type type_spawner_credential = SCHEMA_TYPE(spawner_credential);
 
-#define SPEC_FIELDS                                                                                                    \
-    {.name = "when", .shape = SCHEMA_OBJECT, .flags = SCHEMA_REQUIRED, .type = &type_when},                            \
-        {.name = "taskTemplate", .shape = SCHEMA_OBJECT, .flags = SCHEMA_REQUIRED, .type = &type_task_template},       \
-        {.name = "credentials", .shape = SCHEMA_OBJECT, .container = SCHEMA_LIST, .flags = SCHEMA_NONEMPTY,            \
-         .type = &type_spawner_credential, .check_all = check_unique_names},                                           \
-        {.name = "maxConcurrency", .shape = SCHEMA_INT32, .flags = SCHEMA_LIMITED},                                    \
-        {.name = "maxTotalTasks", .shape = SCHEMA_INT32, .flags = SCHEMA_LIMITED},                                     \
-        {.name = "suspend", .shape = SCHEMA_BOOL}
+#define SPEC_FIELDS                                                                                          \
+    {.name = "when", .shape = SCHEMA_OBJECT, .flags = SCHEMA_REQUIRED, .type = &type_when},                  \
+        {.name = "taskTemplate",                                                                             \
+         .shape = SCHEMA_OBJECT,                                                                             \
+         .flags = SCHEMA_REQUIRED,                                                                           \
+         .type = &type_task_template},                                                                       \
+        {.name = "credentials",                                                                              \
+         .shape = SCHEMA_OBJECT,                                                                             \
+         .container = SCHEMA_LIST,                                                                           \
+         .flags = SCHEMA_NONEMPTY,                                                                           \
+         .type = &type_spawner_credential,                                                                   \
+         .check_all = check_unique_names},                                                                   \
+        {.name = "maxConcurrency", .shape = SCHEMA_INT32, .flags = SCHEMA_LIMITED},                          \
+        {.name = "maxTotalTasks", .shape = SCHEMA_INT32, .flags = SCHEMA_LIMITED},                           \
+    {                                                                                                        \
+        .name = "suspend", .shape = SCHEMA_BOOL                                                              \
+    }
 
 static const struct schema_field spec[] = {SPEC_FIELDS, {.name = "pollInterval", .check = check_interval}};
 static const struct schema_type type_spec = SCHEMA_TYPE(spec);
@@ -113,15 +135,21 @@ static const struct schema_field spec_latest[] = {
 };
 static const struct schema_type type_spec_latest = SCHEMA_TYPE(spec_latest);
 
-#define METADATA_FIELDS                                                                                                \
-    {.name = "namespace", .check = check_namespace}, {.name = "uid"}, {.name = "labels", .container = SCHEMA_MAP},     \
-        {.name = "annotations", .container = SCHEMA_MAP, .check_all = check_our_annotations},                          \
-        {.name = "creationTimestamp", .flags = SCHEMA_IGNORED}, {.name = "generation", .flags = SCHEMA_IGNORED},       \
-        {.name = "resourceVersion", .flags = SCHEMA_IGNORED}, {.name = "managedFields", .flags = SCHEMA_IGNORED},      \
-        {.name = "ownerReferences", .flags = SCHEMA_IGNORED}, {.name = "finalizers", .flags = SCHEMA_IGNORED},         \
-        {.name = "selfLink", .flags = SCHEMA_IGNORED}, {.name = "generateName", .flags = SCHEMA_IGNORED},              \
-        {.name = "deletionTimestamp", .flags = SCHEMA_IGNORED},                                                        \
-        {.name = "deletionGracePeriodSeconds", .flags = SCHEMA_IGNORED}
+#define METADATA_FIELDS                                                                                      \
+    {.name = "namespace", .check = check_namespace}, {.name = "uid"},                                        \
+        {.name = "labels", .container = SCHEMA_MAP},                                                         \
+        {.name = "annotations", .container = SCHEMA_MAP, .check_all = check_our_annotations},                \
+        {.name = "creationTimestamp", .flags = SCHEMA_IGNORED},                                              \
+        {.name = "generation", .flags = SCHEMA_IGNORED},                                                     \
+        {.name = "resourceVersion", .flags = SCHEMA_IGNORED},                                                \
+        {.name = "managedFields", .flags = SCHEMA_IGNORED},                                                  \
+        {.name = "ownerReferences", .flags = SCHEMA_IGNORED},                                                \
+        {.name = "finalizers", .flags = SCHEMA_IGNORED}, {.name = "selfLink", .flags = SCHEMA_IGNORED},      \
+        {.name = "generateName", .flags = SCHEMA_IGNORED},                                                   \
+        {.name = "deletionTimestamp", .flags = SCHEMA_IGNORED},                                              \
+    {                                                                                                        \
+        .name = "deletionGracePeriodSeconds", .flags = SCHEMA_IGNORED                                        \
+    }
 
 static const struct schema_field metadata[] = {
     {.name = "name", .flags = SCHEMA_REQUIRED | SCHEMA_NONEMPTY, .check = check_spawner_name},
@@ -134,8 +162,11 @@ static const struct schema_field secret_metadata[] = {
 };
 static const struct schema_type type_secret_metadata = SCHEMA_TYPE(secret_metadata);
 
-#define DOCUMENT_FIELDS(meta) {.name = "apiVersion"}, {.name = "kind"},                                                \
-    {.name = "metadata", .shape = SCHEMA_OBJECT, .flags = SCHEMA_REQUIRED, .type = &(meta)}
+#define DOCUMENT_FIELDS(meta)                                                                                \
+    {.name = "apiVersion"}, {.name = "kind"},                                                                \
+    {                                                                                                        \
+        .name = "metadata", .shape = SCHEMA_OBJECT, .flags = SCHEMA_REQUIRED, .type = &(meta)                \
+    }
 
 static const struct schema_field taskspawner[] = {
     DOCUMENT_FIELDS(type_metadata),
@@ -160,7 +191,10 @@ const struct schema_type fields_list = SCHEMA_TYPE(list);
 
 static const struct schema_field secret[] = {
     DOCUMENT_FIELDS(type_secret_metadata),
-    {.name = "data", .container = SCHEMA_MAP, .flags = SCHEMA_SECRET, .check = check_base64,
+    {.name = "data",
+     .container = SCHEMA_MAP,
+     .flags = SCHEMA_SECRET,
+     .check = check_base64,
      .check_all = check_secret_keys},
     {.name = "stringData", .container = SCHEMA_MAP, .flags = SCHEMA_SECRET, .check_all = check_secret_keys},
     {.name = "type"},

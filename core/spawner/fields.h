@@ -1,6 +1,7 @@
-/* The tables of every document that is taken: what schema_check goes by. Source of the rules: the CRDs of Kelos and the
- * Go types behind them (k8s.io/api v0.35). Fields of v1alpha1 and v1alpha2 are taken in either version, unless a rule
- * forbids the combination; only spec.pollInterval belongs to v1alpha1 and AlertSpawner alone. */
+/* The tables of every document that is taken: what schema_check goes by. Source of the rules: the CRDs of
+ * Kelos and the Go types behind them (k8s.io/api v0.35). Fields of v1alpha1 and v1alpha2 are taken in either
+ * version, unless a rule forbids the combination; only spec.pollInterval belongs to v1alpha1 and AlertSpawner
+ * alone. */
 #pragma once
 
 #include "spawner/schema.h"

@@ -1,4 +1,5 @@
-/* podOverrides and podFailurePolicy: see fields.h. What is deeper than these tables passes through as it stands. */
+/* podOverrides and podFailurePolicy: see fields.h. What is deeper than these tables passes through as it
+ * stands. */
 #include "spawner/fields.h"
 
 #include "spawner/checks.h"
@@ -24,7 +25,10 @@ static const struct schema_field resource_field_ref[] = {
 static const struct schema_type type_resource_field_ref = SCHEMA_TYPE(resource_field_ref);
 
 static const struct schema_field value_from[] = {
-    {.name = "resourceFieldRef", .shape = SCHEMA_OBJECT, .flags = SCHEMA_POINTER, .type = &type_resource_field_ref},
+    {.name = "resourceFieldRef",
+     .shape = SCHEMA_OBJECT,
+     .flags = SCHEMA_POINTER,
+     .type = &type_resource_field_ref},
 };
 static const struct schema_type type_value_from = SCHEMA_OPEN_TYPE(value_from);
 
@@ -53,9 +57,16 @@ static const struct schema_field empty_dir[] = {
 };
 static const struct schema_type type_empty_dir = SCHEMA_TYPE(empty_dir);
 
+static const struct schema_field claim_volume[] = {
+    {.name = "claimName", .flags = SCHEMA_REQUIRED},
+    {.name = "readOnly", .shape = SCHEMA_BOOL},
+};
+static const struct schema_type type_claim_volume = SCHEMA_TYPE(claim_volume);
+
 static const struct schema_field volume[] = {
     {.name = "name", .flags = SCHEMA_REQUIRED | SCHEMA_NONEMPTY},
     {.name = "emptyDir", .shape = SCHEMA_OBJECT, .flags = SCHEMA_POINTER, .type = &type_empty_dir},
+    {.name = "persistentVolumeClaim", .shape = SCHEMA_OBJECT, .type = &type_claim_volume},
 };
 static const struct schema_type type_volume = SCHEMA_OPEN_TYPE(volume);
 
@@ -113,7 +124,10 @@ enum { CONTAINERS_MAX = 8 };
 static const struct schema_field pod_overrides[] = {
     {.name = "labels", .container = SCHEMA_MAP},
     {.name = "resources", .shape = SCHEMA_OBJECT, .type = &type_resources},
-    {.name = "activeDeadlineSeconds", .shape = SCHEMA_INT64, .flags = SCHEMA_POINTER | SCHEMA_LIMITED, .min = 1},
+    {.name = "activeDeadlineSeconds",
+     .shape = SCHEMA_INT64,
+     .flags = SCHEMA_POINTER | SCHEMA_LIMITED,
+     .min = 1},
     {.name = "env", .shape = SCHEMA_OBJECT, .container = SCHEMA_LIST, .type = &type_env},
     {.name = "nodeSelector", .container = SCHEMA_MAP},
     {.name = "tolerations", .shape = SCHEMA_OBJECT, .container = SCHEMA_LIST, .type = &type_toleration},
@@ -124,10 +138,18 @@ static const struct schema_field pod_overrides[] = {
     {.name = "volumeMounts", .shape = SCHEMA_OBJECT, .container = SCHEMA_LIST, .type = &type_volume_mount},
     {.name = "podSecurityContext", .shape = SCHEMA_ANY_MAP},
     {.name = "containerSecurityContext", .shape = SCHEMA_ANY_MAP},
-    {.name = "extraContainers", .shape = SCHEMA_OBJECT, .container = SCHEMA_LIST, .type = &type_container,
-     .max_items = CONTAINERS_MAX, .check_all = check_container_names},
-    {.name = "extraInitContainers", .shape = SCHEMA_OBJECT, .container = SCHEMA_LIST, .type = &type_container,
-     .max_items = CONTAINERS_MAX, .check_all = check_init_container_names},
+    {.name = "extraContainers",
+     .shape = SCHEMA_OBJECT,
+     .container = SCHEMA_LIST,
+     .type = &type_container,
+     .max_items = CONTAINERS_MAX,
+     .check_all = check_container_names},
+    {.name = "extraInitContainers",
+     .shape = SCHEMA_OBJECT,
+     .container = SCHEMA_LIST,
+     .type = &type_container,
+     .max_items = CONTAINERS_MAX,
+     .check_all = check_init_container_names},
 };
 const struct schema_type fields_pod_overrides = SCHEMA_TYPE(pod_overrides);
 
@@ -147,12 +169,19 @@ static const struct schema_type type_on_pod_condition = SCHEMA_TYPE(on_pod_condi
 static const struct schema_field failure_rule[] = {
     {.name = "action", .flags = SCHEMA_REQUIRED, .choices = "FailJob|Ignore|Count|FailIndex"},
     {.name = "onExitCodes", .shape = SCHEMA_OBJECT, .type = &type_on_exit_codes},
-    {.name = "onPodConditions", .shape = SCHEMA_OBJECT, .container = SCHEMA_LIST, .type = &type_on_pod_condition},
+    {.name = "onPodConditions",
+     .shape = SCHEMA_OBJECT,
+     .container = SCHEMA_LIST,
+     .type = &type_on_pod_condition},
 };
 static const struct schema_type type_failure_rule = SCHEMA_TYPE(failure_rule);
 
 static const struct schema_field pod_failure_policy[] = {
-    {.name = "rules", .shape = SCHEMA_OBJECT, .container = SCHEMA_LIST, .flags = SCHEMA_REQUIRED,
-     .type = &type_failure_rule, .check_all = check_failure_rules},
+    {.name = "rules",
+     .shape = SCHEMA_OBJECT,
+     .container = SCHEMA_LIST,
+     .flags = SCHEMA_REQUIRED,
+     .type = &type_failure_rule,
+     .check_all = check_failure_rules},
 };
 const struct schema_type fields_pod_failure_policy = SCHEMA_TYPE(pod_failure_policy);

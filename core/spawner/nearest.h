@@ -1,5 +1,5 @@
-/* "Did you mean": the nearest of the known names. Nearest is: the same but for case, else the fewest slips of the
- * keyboard (a letter more, less, other, or two swapped), two at most. Pure. */
+/* "Did you mean": the nearest of the known names. Nearest is: the same but for case, else the fewest slips of
+ * the keyboard (a letter more, less, other, or two swapped), two at most. Pure. */
 #pragma once
 
 enum { NEAREST_NAME_MAX = 64 };

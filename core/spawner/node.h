@@ -29,6 +29,8 @@ enum {
     DOCUMENT_DEPTH_MAX = 100,
     DOCUMENT_NODES_MAX = 200000, /* after aliases are expanded: a "billion laughs" ends here */
     NODE_WRITTEN_MAX = 80,
+    DOCUMENT_ANCHORS_MAX = 1000,
+    DOCUMENTS_MAX = 10000, /* of one file */
     DOCUMENT_TEXT_MAX = 4 * DOCUMENT_BYTES_MAX, /* bytes of all strings together, after aliases are expanded */
 };
 

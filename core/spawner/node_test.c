@@ -403,6 +403,22 @@ static void an_alias_bomb_ends(void **state)
     buf_free(&b);
 }
 
+static void anchors_have_a_ceiling(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = {"1", "[1]", "k: 1"};
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        struct buf b = {0};
+        for (int i = 0; i <= DOCUMENT_ANCHORS_MAX; i++) {
+            if (i == DOCUMENT_ANCHORS_MAX)
+                assert_taken(&b);
+            buf_addf(&b, "- &a%d %s\n", i, kinds[k]);
+        }
+        assert_refused(&b, "more than 1000 anchors");
+        buf_free(&b);
+    }
+}
+
 static void a_file_has_a_ceiling(void **state)
 {
     (void)state;
@@ -414,6 +430,14 @@ static void a_file_has_a_ceiling(void **state)
     assert_taken(&b);
     buf_addc(&b, 'x');
     assert_refused(&b, "f: larger than 4 MiB");
+    static const char *const documents[] = {"---\na: 1\n", "{\"a\":1}\n"};
+    for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
+        buf_clear(&b);
+        repeat(&b, documents[i], DOCUMENTS_MAX);
+        assert_taken(&b);
+        repeat(&b, documents[i], 5);
+        assert_refused(&b, "more than 10000 documents in one file");
+    }
     buf_free(&b);
 }
 
@@ -472,6 +496,7 @@ int main(void)
         cmocka_unit_test(everything_knows_its_place),
         cmocka_unit_test(depth_has_a_ceiling),
         cmocka_unit_test(an_alias_bomb_ends),
+        cmocka_unit_test(anchors_have_a_ceiling),
         cmocka_unit_test(a_file_has_a_ceiling),
         cmocka_unit_test(a_broken_document_leaves_the_others),
     };

@@ -1,13 +1,9 @@
-/* Text to trees: libyaml's events, with the scalars, keys and merges of Kubernetes on top (see node.h).
- *
- *   text -> chunks (at "---") -> JSON values or YAML streams -> documents -> trees
- *
- * Chunks are parsed apart so that a document that is no YAML leaves the others of the file alone. */
+/* One piece of text to trees: libyaml's events, with the scalars, keys and merges of Kubernetes on top (see node.h). */
+#include "spawner/parse.h"
+
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "spawner/json_text.h"
-#include "spawner/node.h"
 #include "spawner/node_map.h"
 #include "spawner/scalar.h"
 
@@ -107,10 +103,14 @@ static void retire(struct parser *p, struct node *n)
     p->retired[p->n_retired++] = n;
 }
 
-static void add_anchor(struct parser *p, const char *name, struct node *n)
+/* For the anchor of the current event. They are searched one by one, hence the ceiling. */
+static int add_anchor(struct parser *p, const char *name, struct node *n)
 {
+    if (p->n_anchors == DOCUMENT_ANCHORS_MAX)
+        return fail_here(p, "the document has more than 1000 anchors");
     xgrow(&p->anchors, &p->cap_anchors, p->n_anchors + 1, sizeof *p->anchors);
     p->anchors[p->n_anchors++] = (struct anchor){xstrdup(name), n};
+    return 0;
 }
 
 /* A later anchor of the same name hides the earlier one. */
@@ -337,7 +337,8 @@ static int parse_entry(struct parser *p, struct node_map *m, int depth)
         struct node *k = node_create(NODE_STRING, line, column); /* aliases may repeat a key's text */
         k->text = xstrdup(key);
         retire(p, k);
-        add_anchor(p, (const char *)p->event.data.scalar.anchor, k);
+        if (add_anchor(p, (const char *)p->event.data.scalar.anchor, k) != 0)
+            goto failed;
     }
     if (key && count(p, strlen(key), line, column) != 0)
         goto failed;
@@ -403,8 +404,11 @@ static struct node *parse_node(struct parser *p, int depth)
         return parse_alias(p, depth);
     if (p->event.type == YAML_SCALAR_EVENT) {
         struct node *n = parse_scalar(p);
-        if (n && p->event.data.scalar.anchor)
-            add_anchor(p, (const char *)p->event.data.scalar.anchor, n);
+        if (n && p->event.data.scalar.anchor &&
+            add_anchor(p, (const char *)p->event.data.scalar.anchor, n) != 0) {
+            node_free(n);
+            return NULL;
+        }
         return n;
     }
     bool is_map = p->event.type == YAML_MAPPING_START_EVENT;
@@ -412,8 +416,8 @@ static struct node *parse_node(struct parser *p, int depth)
         return NULL;
     const yaml_char_t *anchor = is_map ? p->event.data.mapping_start.anchor : p->event.data.sequence_start.anchor;
     size_t mine = p->n_anchors;
-    if (anchor)
-        add_anchor(p, (const char *)anchor, NULL);
+    if (anchor && add_anchor(p, (const char *)anchor, NULL) != 0)
+        return NULL;
     struct node *n = node_create(is_map ? NODE_MAP : NODE_LIST, line, column);
     if (parse_rest(p, n, depth) != 0) {
         node_free(n);
@@ -424,12 +428,7 @@ static struct node *parse_node(struct parser *p, int depth)
     return n;
 }
 
-/* --- documents and pieces ------------------------------------------------------------------------------------- */
-
-struct result {
-    struct node **docs;
-    size_t n, cap;
-};
+/* --- documents ------------------------------------------------------------------------------------------------ */
 
 static void forget_document(struct parser *p)
 {
@@ -441,7 +440,7 @@ static void forget_document(struct parser *p)
 }
 
 /* Every document of one stream. 0, or -1 at the first that is wrong (those before it have been handed out). */
-static int parse_stream(struct parser *p, struct result *out)
+static int parse_stream(struct parser *p, struct trees *out)
 {
     for (;;) {
         if (next(p) != 0)
@@ -465,14 +464,7 @@ static int parse_stream(struct parser *p, struct result *out)
     }
 }
 
-/* A piece of the file: text, and where in the file it begins. */
-struct piece {
-    const char *name, *text;
-    size_t len;
-    int line, column; /* both from 0 */
-};
-
-static int parse_piece(const struct piece *piece, struct result *out, struct err *e)
+int parse_piece(const struct piece *piece, struct trees *out, struct err *e)
 {
     struct parser p = {.name = piece->name, .line0 = piece->line, .column0 = piece->column, .e = e};
     if (!yaml_parser_initialize(&p.yaml))
@@ -489,145 +481,4 @@ static int parse_piece(const struct piece *piece, struct result *out, struct err
     free(p.anchors);
     free(p.retired);
     return rc;
-}
-
-static void advance(struct piece *at, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        bool newline = at->text[i] == '\n';
-        at->line += newline;
-        /* columns are characters: the following bytes of one do not count */
-        at->column = newline ? 0 : at->column + ((at->text[i] & 0xc0) != 0x80);
-    }
-    at->text += n;
-    at->len -= n;
-}
-
-static bool only_space(const char *s, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (s[i] != ' ' && s[i] != '\t' && s[i] != '\n' && s[i] != '\r')
-            return false;
-    return true;
-}
-
-/* Is the chunk nothing but JSON values? Then they are parsed one by one. -1: it is not JSON. */
-static int parse_json(struct piece chunk, struct result *out, size_t *broken, node_problem_cb *problem, void *arg)
-{
-    struct piece probe = chunk;
-    struct buf b = {0};
-    size_t start, n;
-    int rc = -1;
-    while (!only_space(probe.text, probe.len)) {
-        buf_clear(&b);
-        if ((n = json_text_take(probe.text, probe.len, &start, &b)) == 0)
-            goto out;
-        probe.text += n;
-        probe.len -= n;
-    }
-    rc = 0;
-    while (!only_space(chunk.text, chunk.len)) {
-        buf_clear(&b);
-        n = json_text_take(chunk.text, chunk.len, &start, &b);
-        advance(&chunk, start);
-        struct piece value = {chunk.name, b.data, b.len, chunk.line, chunk.column};
-        struct err e;
-        if (parse_piece(&value, out, &e) != 0) {
-            ++*broken;
-            problem(arg, &e);
-        }
-        advance(&chunk, n - start);
-    }
-out:
-    if (b.data)
-        explicit_bzero(b.data, b.cap); /* it may hold a Secret */
-    buf_free(&b);
-    return rc;
-}
-
-/* Length of the chunk at the start of `text`: up to the next line that begins with "---". A chunk of nothing but
- * comments and directives belongs to the document that follows. */
-static size_t chunk_len(const char *text, size_t len)
-{
-    bool content = false;
-    size_t at = 0;
-    while (at < len) {
-        const char *line = text + at, *newline = memchr(line, '\n', len - at);
-        size_t n = newline ? (size_t)(newline - line) + 1 : len - at;
-        bool marker = n >= 3 && memcmp(line, "---", 3) == 0 && (n == 3 || strchr(" \t\r\n", line[3]));
-        if (marker && content)
-            return at;
-        content |= marker || !(line[0] == '#' || line[0] == '%' || only_space(line, n));
-        at += n;
-    }
-    return len;
-}
-
-/* A chunk's own "---" line goes when nothing but white space follows on it: what comes then may be JSON. */
-static struct piece without_marker(struct piece chunk)
-{
-    const char *newline = memchr(chunk.text, '\n', chunk.len);
-    if (newline && chunk.len >= 3 && memcmp(chunk.text, "---", 3) == 0 &&
-        only_space(chunk.text + 3, (size_t)(newline - chunk.text) - 3))
-        advance(&chunk, (size_t)(newline - chunk.text) + 1);
-    return chunk;
-}
-
-size_t nodes_parse_each(const char *name, const char *text, size_t len, struct node ***docs_r, size_t *n_r,
-                        node_problem_cb *problem, void *arg)
-{
-    struct result out = {0};
-    size_t broken = 0, valid = utf8_valid(text, len);
-    struct err e;
-    struct piece at = {name, text, len, 0, 0};
-    *docs_r = NULL;
-    *n_r = 0;
-    if (len > DOCUMENT_BYTES_MAX || valid != len) {
-        if (len > DOCUMENT_BYTES_MAX) {
-            err_set(&e, ERR_LIMIT, "%s: larger than %d MiB", name, DOCUMENT_BYTES_MAX / 1024 / 1024);
-        } else {
-            advance(&at, valid);
-            err_set(&e, ERR_INVALID, "%s:%d:%d: no UTF-8", name, at.line + 1, at.column + 1);
-        }
-        problem(arg, &e);
-        return 1;
-    }
-    if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark, as some editors write it */
-        at.text += 3;
-        at.len -= 3;
-    }
-    while (at.len > 0) {
-        size_t n = chunk_len(at.text, at.len);
-        struct piece chunk = {name, at.text, n, at.line, at.column};
-        struct piece body = without_marker(chunk);
-        if (!json_text_likely(body.text, body.len) || parse_json(body, &out, &broken, problem, arg) != 0) {
-            if (parse_piece(&chunk, &out, &e) != 0) {
-                broken++;
-                problem(arg, &e);
-            }
-        }
-        advance(&at, n);
-    }
-    *docs_r = out.docs;
-    *n_r = out.n;
-    return broken;
-}
-
-static void keep_first(void *arg, const struct err *e)
-{
-    struct err *first = arg;
-    if (first->kind == ERR_NONE)
-        *first = *e;
-}
-
-int nodes_parse(const char *name, const char *text, size_t len, struct node ***docs_r, size_t *n_r, struct err *e)
-{
-    struct err first = {.kind = ERR_NONE};
-    if (nodes_parse_each(name, text, len, docs_r, n_r, keep_first, &first) == 0)
-        return 0;
-    nodes_free(docs_r, *n_r);
-    *n_r = 0;
-    if (e)
-        *e = first;
-    return -1;
 }

@@ -36,8 +36,8 @@ void report_add(struct report *r, int line, int column, const char *where, const
     if (r->here++ > REPORT_PER_DOCUMENT)
         return;
     if (r->here > REPORT_PER_DOCUMENT) {
-        buf_addf(&b, "%s:%d:%d: and more: the first %d problems of this document are shown", r->file, line, column,
-                 REPORT_PER_DOCUMENT);
+        buf_addf(&b, "%s:%d:%d: and more: the first %d problems of this document are shown", r->file, line,
+                 column, REPORT_PER_DOCUMENT);
         push(r, &b);
         return;
     }

@@ -15,7 +15,7 @@ struct report {
 void report_document(struct report *r); /* a new document begins */
 void report_deinit(struct report *r);
 
-/* Adds a problem. `where` is the path of the member ("spec.when"), or NULL. Control bytes become '?': what stands in a
- * document must not forge lines. Line 0: no position. */
+/* Adds a problem. `where` is the path of the member ("spec.when"), or NULL. Control bytes become '?': what
+ * stands in a document must not forge lines. Line 0: no position. */
 void report_add(struct report *r, int line, int column, const char *where, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));

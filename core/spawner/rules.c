@@ -20,7 +20,8 @@ static void broken(struct report *r, const struct node *at, const char *where, c
 
 static bool is_empty(const struct node *n)
 {
-    return (n->type == NODE_STRING && n->text[0] == '\0') || ((n->type == NODE_LIST || n->type == NODE_MAP) && n->n == 0);
+    return (n->type == NODE_STRING && n->text[0] == '\0') ||
+           ((n->type == NODE_LIST || n->type == NODE_MAP) && n->n == 0);
 }
 
 static bool needs_secret(const struct node *credentials)
@@ -52,12 +53,14 @@ static void check_pool(struct report *r, const struct node *t)
     if (flat)
         broken(r, flat, TEMPLATE, "workerPoolRef is mutually exclusive with inline type/credentials");
     if (worker)
-        broken(r, worker, TEMPLATE,
-               "workerPoolRef is mutually exclusive with inline worker (per-task overrides not yet supported)");
+        broken(
+            r, worker, TEMPLATE,
+            "workerPoolRef is mutually exclusive with inline worker (per-task overrides not yet supported)");
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         const struct node *n = has(t, members[i].name);
         if (n && !(members[i].empty_ok && is_empty(n)))
-            report_add(r, n->line, n->column, TEMPLATE, "%s is not supported with workerPoolRef", members[i].shown);
+            report_add(r, n->line, n->column, TEMPLATE, "%s is not supported with workerPoolRef",
+                       members[i].shown);
     }
 }
 
@@ -73,21 +76,24 @@ static void check_template(struct report *r, const struct node *t)
     if ((n = has(t, "credentials")) && needs_secret(n))
         broken(r, n, TEMPLATE ".credentials", "secretRef is required for api-key and oauth credential types");
     if ((n = has(worker, "credentials")) && needs_secret(n))
-        broken(r, n, TEMPLATE ".worker", "credentials.secretRef is required for api-key and oauth credential types");
+        broken(r, n, TEMPLATE ".worker",
+               "credentials.secretRef is required for api-key and oauth credential types");
     if ((n = has(t, "agentConfigRef")) && has(t, "agentConfigRefs"))
         broken(r, n, TEMPLATE, "agentConfigRef and agentConfigRefs are mutually exclusive");
 }
 
 static void check_credentials(struct report *r, const struct node *spec, const struct node *t)
 {
-    const struct node *worker = has(t, "worker"), *list = has(spec, "credentials"), *pool = has(t, "workerPoolRef");
+    const struct node *worker = has(t, "worker"), *list = has(spec, "credentials"),
+                      *pool = has(t, "workerPoolRef");
     const struct node *own = has(worker, "credentials") ? has(worker, "credentials") : has(t, "credentials");
     bool inline_ok = (worker && (has(worker, "credentials") || list)) ||
                      (has(t, "type") && (has(t, "credentials") || list));
     if (!pool && !inline_ok)
         broken(r, t, "spec", "inline task templates require taskTemplate credentials or spec.credentials");
     if (list && (pool || own))
-        broken(r, list, "spec", "spec.credentials is mutually exclusive with taskTemplate credentials and workerPoolRef");
+        broken(r, list, "spec",
+               "spec.credentials is mutually exclusive with taskTemplate credentials and workerPoolRef");
 }
 
 /* Only v1alpha1 says so. */

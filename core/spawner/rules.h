@@ -1,5 +1,5 @@
-/* Rules that look at more than one member of a spec: those of Kelos' CRDs (CEL), word for word, for what the CRD's
- * schema alone does not say. Pure. */
+/* Rules that look at more than one member of a spec: those of Kelos' CRDs (CEL), word for word, for what the
+ * CRD's schema alone does not say. Pure. */
 #pragma once
 
 #include "spawner/node.h"

@@ -38,13 +38,14 @@ static void wrong_type(struct report *r, const char *path, const struct node *n,
     const char *got = node_type_name(n->type);
     bool scalar = n->type == NODE_BOOL || n->type == NODE_INT || n->type == NODE_FLOAT;
     if (f && f->shape == SCHEMA_STRING && scalar && !(f->flags & SCHEMA_SECRET))
-        report_add(r, n->line, n->column, path, "expected %s, got %s; write \"%.*s\" in quotes", expected, got, SHOWN_MAX,
-                   n->written ? n->written : "...");
+        report_add(r, n->line, n->column, path, "expected %s, got %s; write \"%.*s\" in quotes", expected,
+                   got, SHOWN_MAX, n->written ? n->written : "...");
     else if (f && f->shape == SCHEMA_STRING && scalar)
         report_add(r, n->line, n->column, path, "expected %s, got %s; write it in quotes", expected, got);
     else if (f && n->type == NODE_STRING &&
              (f->shape == SCHEMA_BOOL || f->shape == SCHEMA_INT32 || f->shape == SCHEMA_INT64))
-        report_add(r, n->line, n->column, path, "expected %s, got %s; write it without quotes", expected, got);
+        report_add(r, n->line, n->column, path, "expected %s, got %s; write it without quotes", expected,
+                   got);
     else
         report_add(r, n->line, n->column, path, "expected %s, got %s", expected, got);
 }
@@ -82,7 +83,8 @@ static void check_choice(struct report *r, const char *path, const struct node *
     buf_free(&list);
 }
 
-static void check_string(struct report *r, const char *path, const struct node *n, const struct schema_field *f)
+static void check_string(struct report *r, const char *path, const struct node *n,
+                         const struct schema_field *f)
 {
     if (n->type != NODE_STRING)
         wrong_type(r, path, n, "a string", f);
@@ -94,7 +96,8 @@ static void check_string(struct report *r, const char *path, const struct node *
         f->check(r, path, n);
 }
 
-static void check_integer(struct report *r, const char *path, const struct node *n, const struct schema_field *f)
+static void check_integer(struct report *r, const char *path, const struct node *n,
+                          const struct schema_field *f)
 {
     int64_t max = f->shape == SCHEMA_INT32 ? INT32_MAX : INT64_MAX;
     int64_t min = f->flags & SCHEMA_LIMITED ? f->min : f->shape == SCHEMA_INT32 ? INT32_MIN : INT64_MIN;
@@ -146,7 +149,8 @@ static void check_one(struct report *r, const char *path, const struct node *n, 
     }
 }
 
-static void check_field(struct report *r, const char *path, const struct node *n, const struct schema_field *f)
+static void check_field(struct report *r, const char *path, const struct node *n,
+                        const struct schema_field *f)
 {
     if (f->container == SCHEMA_ONE) {
         check_one(r, path, n, f);
@@ -158,7 +162,8 @@ static void check_field(struct report *r, const char *path, const struct node *n
         return;
     }
     if ((f->flags & SCHEMA_NONEMPTY) && n->n == 0)
-        report_add(r, n->line, n->column, path, "must hold at least one entry; leave it out if there is none");
+        report_add(r, n->line, n->column, path,
+                   "must hold at least one entry; leave it out if there is none");
     if (f->max_items && n->n > f->max_items)
         report_add(r, n->line, n->column, path, "must hold at most %zu entries, has %zu", f->max_items, n->n);
     for (size_t i = 0; i < n->n; i++) {
@@ -178,7 +183,8 @@ static const struct schema_field *find(const struct schema_type *type, const cha
     return NULL;
 }
 
-static void unknown(struct report *r, const char *path, const struct node *map, size_t i, const struct schema_type *type)
+static void unknown(struct report *r, const char *path, const struct node *map, size_t i,
+                    const struct schema_type *type)
 {
     struct nearest near;
     nearest_init(&near, map->keys[i]);

@@ -52,7 +52,8 @@ static cJSON *field_json(const struct node *n, const struct schema_field *f)
 static bool is_zero(const cJSON *j)
 {
     return cJSON_IsFalse(j) || (cJSON_IsNumber(j) && j->valuedouble == 0) ||
-           (cJSON_IsString(j) && j->valuestring[0] == '\0') || ((cJSON_IsArray(j) || cJSON_IsObject(j)) && !j->child);
+           (cJSON_IsString(j) && j->valuestring[0] == '\0') ||
+           ((cJSON_IsArray(j) || cJSON_IsObject(j)) && !j->child);
 }
 
 static const struct schema_field *find(const struct schema_type *type, const char *name)

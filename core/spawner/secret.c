@@ -99,7 +99,8 @@ static int read_key(int dir, const char *path, const char *key, struct secret *s
     return 0;
 }
 
-int secret_from_dir(const char *dir, const char *ns, const char *name, struct secret **secret_r, struct err *e)
+int secret_from_dir(const char *dir, const char *ns, const char *name, struct secret **secret_r,
+                    struct err *e)
 {
     char *path = xasprintf("%s/%s", dir, name);
     struct secret *s = NULL;

@@ -90,7 +90,8 @@ static void read_template(struct spawner *s, const struct node *t)
     read_templates(schema_has(meta, "labels"), &s->labels, &s->n_labels);
     read_templates(schema_has(meta, "annotations"), &s->annotations, &s->n_annotations);
     s->task_spec = task_spec_json(t);
-    if (s->branch_template && !schema_has(t, "workspaceRef") && !schema_has(schema_has(t, "worker"), "workspaceRef"))
+    if (s->branch_template && !schema_has(t, "workspaceRef") &&
+        !schema_has(schema_has(t, "worker"), "workspaceRef"))
         warn(s, "branch without workspaceRef: there is no repository to make it in");
     if (prompt == NULL)
         warn(s, "empty promptTemplate: the agent is told the alert's name and nothing else");
@@ -105,8 +106,10 @@ static int32_t read_limit(const struct node *spec, const char *key)
 /* Of what a person wrote: not of what the API server keeps changing. */
 static uint64_t document_hash(const struct node *doc)
 {
-    static const char *const written[] = {"creationTimestamp", "generation", "resourceVersion", "managedFields",
-                                          "ownerReferences",   "finalizers", "selfLink",        "generateName",
+    static const char *const written[] = {"creationTimestamp", "generation",
+                                          "resourceVersion",   "managedFields",
+                                          "ownerReferences",   "finalizers",
+                                          "selfLink",          "generateName",
                                           "deletionTimestamp", "deletionGracePeriodSeconds"};
     cJSON *j = node_to_json(doc);
     cJSON_DeleteItemFromObjectCaseSensitive(j, "status");
@@ -171,8 +174,19 @@ void spawner_free(struct spawner **sp)
     struct spawner *s = *sp;
     if (s == NULL)
         return;
-    char *strings[] = {s->file, s->kind,        s->api_version, s->name,            s->ns,              s->who,          s->uid,
-                       s->url,  s->secret_name, s->policy,      s->prompt_template, s->branch_template, s->name_template};
+    char *strings[] = {s->file,
+                       s->kind,
+                       s->api_version,
+                       s->name,
+                       s->ns,
+                       s->who,
+                       s->uid,
+                       s->url,
+                       s->secret_name,
+                       s->policy,
+                       s->prompt_template,
+                       s->branch_template,
+                       s->name_template};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
         free(strings[i]);
     selector_deinit(&s->selector);

@@ -34,8 +34,8 @@ static void load_text(struct loader *l, const char *name, const char *text, size
     nodes_free(&docs, n);
 }
 
-/* Up to one byte more than a document may have: the parser says that it is too large. The buffer is never moved, for a
- * document may be a Secret. */
+/* Up to one byte more than a document may have: the parser says that it is too large. The buffer is never
+ * moved, for a document may be a Secret. */
 static int read_all(int fd, const char *name, char **text_r, size_t *len_r, struct err *e)
 {
     char *text = xmalloc(DOCUMENT_BYTES_MAX + 1);
@@ -121,7 +121,8 @@ static int load_dir(struct loader *l, const char *path, struct err *e)
         char *file = xasprintf("%s%s%s", path, path[strlen(path) - 1] == '/' ? "" : "/", names[i]);
         struct stat st;
         struct err why;
-        bool regular = stat(file, &st) != 0 || S_ISREG(st.st_mode); /* a dangling link is a problem worth a sentence */
+        bool regular =
+            stat(file, &st) != 0 || S_ISREG(st.st_mode); /* a dangling link is a problem worth a sentence */
         if (rc == 0 && regular && load_file(l, file, &why) != 0)
             parse_problem(l, &why);
         free(file);
