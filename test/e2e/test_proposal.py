@@ -24,7 +24,7 @@ def expected_task(doc, alert, reason="create.new", ordinal=1):
     fp = alert["fingerprint"]
     alertname = alert["labels"]["alertname"]
     spec = {"type": template["type"], "credentials": template["credentials"], "workspaceRef": template["workspaceRef"],
-            "agentConfigRefs": [template["agentConfigRef"]], "branch": model.render(template["branch"], alert),
+            "agentConfigRefs": [template["agentConfigRef"]], "branch": model.branch(model.render(template["branch"], alert)),
             "prompt": model.render(template["promptTemplate"], alert),
             "ttlSecondsAfterFinished": template["ttlSecondsAfterFinished"]}
     if "podOverrides" in template:

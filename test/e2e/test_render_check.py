@@ -41,7 +41,7 @@ def test_render_is_what_once_creates(engine, serve, shape, policies):
     file = engine.write(spawner("s", server.url, template=TEMPLATE))
     more = []
     if policies:
-        more = ["--policies", engine.policies(p=f'return policy.extend(policy.base, {{ api = 1, name = "p", match = "", {policies} }})')]
+        more = ["--policies", engine.policies(p=f'return policy.extend(policy.base, {{ api = 1, name = "p", match = \'alertname!=""\', {policies} }})')]
     path = "-" if shape == "stdin" else alert_file(engine, [ALERT] if shape == "array" else ALERT)
     stdin = json.dumps(ALERT) if shape == "stdin" else None
     as_json = json.loads(engine("render", "-f", file, "--alert", path, "-o", "json", *more, stdin=stdin, code=0).stdout)
@@ -164,7 +164,7 @@ def test_a_missing_key_is_that_alerts_error(engine, serve):
     ("\n\nerror('at the top')", 3),
 ])
 def test_check_of_a_broken_policy(engine, source, line):
-    directory = engine.policies(good='return policy.extend(policy.base, { api = 1, name = "good", match = "" })', bad=source)
+    directory = engine.policies(good='return policy.extend(policy.base, { api = 1, name = "good", match = \'alertname!=""\' })', bad=source)
     done = engine("check", "-f", engine.write(spawner("s", "http://127.0.0.1:1")), "--policies", directory, code=1)
     assert f"bad.lua:{line}" in done.stderr, done.stderr
     assert "good.lua" in done.stdout

@@ -1,6 +1,7 @@
 """`run`: cycles for ever, beside other commands, through changes, signals and kill -9."""
 import json
 import random
+import shutil
 import sqlite3
 import time
 
@@ -40,7 +41,7 @@ def test_ends_while_a_poll_hangs(engine, serve):
 
 def test_ends_while_a_policy_loops(engine, serve):
     server = serve(sends(json.dumps([alert_json({"alertname": "A", "n": str(i)}) for i in range(1000)])))
-    policies = engine.policies(p='return policy.extend(policy.base, { api = 1, name = "p", match = "",'
+    policies = engine.policies(p='return policy.extend(policy.base, { api = 1, name = "p", match = \'alertname!=""\','
                                  ' filter = function() while true do end end })')
     run = engine.start("run", "-f", engine.write(doc(server.url)), "--policies", policies)
     wait_until(lambda: server.requests, "the poll began")
@@ -144,6 +145,18 @@ def test_ttl_while_it_runs(am, engine):
     wait_until(lambda: not engine.tasks(), "the Task's time is up")
 
 
+def integrity(engine):
+    """Of a copy: reading a file after a crash repairs it, and that is the engine's business."""
+    copy = engine.directory / "copy"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(engine.store.parent, copy)
+    db = sqlite3.connect(copy / engine.store.name)
+    try:
+        return db.execute("pragma integrity_check").fetchall()
+    finally:
+        db.close()
+
+
 @pytest.mark.parametrize("seed", [1])
 def test_kill_nine(engine, serve, seed):
     """Twenty engines die at any moment. In the end there is one Task for each alert, and the counters agree."""
@@ -160,9 +173,7 @@ def test_kill_nine(engine, serve, seed):
         time.sleep(dice.uniform(0, 0.4 if i % 4 != 3 else 0.1))
         run.kill()
         if engine.store.exists():
-            with sqlite3.connect(f"file:{engine.store}?mode=ro", uri=True) as db:
-                assert db.execute("pragma integrity_check").fetchall() == [("ok",)]
-            db.close()
+            assert integrity(engine) == [("ok",)]
         created.append(len(engine.tasks()) if engine.store.exists() else 0)
     assert set(created) <= {0, len(labels)}, f"a cycle is one transaction: {created}"
     assert created == sorted(created)

@@ -94,7 +94,8 @@ def test_a_mounted_secret_cannot_lead_outside(engine, serve):
     root = engine.directory / "secrets"
     root.mkdir()
     document = doc(server.url, secretRef={"name": ".."})
-    engine("once", "-f", engine.write(document), "--secrets", root, code=1)
+    done = engine("once", "-f", engine.write(document, spawner("s2", server.url, suspend=True)), "--secrets", root, code=1)
+    assert "secretRef.name" in done.stderr
     assert server.requests == []
 
 
@@ -160,7 +161,8 @@ def test_nobody_else_sees_it(engine, serve):
         if p != run.pid:
             environ = pathlib.Path(f"/proc/{p}/environ")
             try:
-                assert environ.read_bytes().replace(b"\0", b"") == b"", "a worker's environment is empty"
+                # a build with sanitizers tells the worker's what it cannot do behind the wall
+                assert {v for v in environ.read_bytes().split(b"\0") if v} <= {b"ASAN_OPTIONS=detect_leaks=0"}
             except PermissionError:
                 pass  # not dumpable: nobody can read it, which is better still
             try:
