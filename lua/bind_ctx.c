@@ -99,7 +99,8 @@ void bind_ctx_push(lua_State *L, const struct policy_cycle *cycle, const char *p
 {
     lua_pushvalue(L, readonly);
     lua_newtable(L);
-    set_moment(L, "now", cycle->now);
+    lua_pushinteger(L, cycle->now / MOMENT_SECOND); /* whole, so that `return ctx.now + 3600` is a valid answer */
+    lua_setfield(L, -2, "now");
     lua_pushnumber(L, (lua_Number)cycle->poll_interval / MOMENT_SECOND);
     lua_setfield(L, -2, "poll_interval");
 

@@ -175,6 +175,9 @@ static void default_retrigger(void **state)
         {{.phase = TASK_RUNNING, .completed = starts - 1}, "retrigger: never"},
         {{.phase = TASK_NEW, .completed = MOMENT_NONE}, "retrigger: never"},
         {{.phase = 200, .completed = starts - 1}, "retrigger: never"},
+        /* dated in the future: it fired once, for the Task that it has */
+        {{.phase = TASK_SUCCEEDED, .completed = starts - 1, .starts_at = starts}, "retrigger: never"},
+        {{.phase = TASK_SUCCEEDED, .completed = starts - 1, .starts_at = starts - 1}, "retrigger: now"},
         {{.phase = TASK_RUNNING, .gone = true, .completed = MOMENT_NONE}, "retrigger: now"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -244,6 +247,7 @@ static void policies_override_and_extend(void **state)
         {POLICY("retrigger = function(a, ctx) return ctx.now + 60 end"),
          "retrigger: at 1795000060 policy.retrigger"},
         {POLICY("retrigger = function(a, ctx) return ctx.now end"), "retrigger: now"},
+
         {POLICY("retrigger = function(a, ctx) return 5 end"), "retrigger: now"},
         {POLICY("retrigger = function(a, ctx) return math.mininteger end"), "retrigger: now"},
         {POLICY("retrigger = function(a, ctx) return ctx.now + 30 * 86400 end"), "retrigger: at 1797592000"},
@@ -258,7 +262,7 @@ static void policies_override_and_extend(void **state)
         {POLICY("filter = function(a, ctx) return false, ctx.policy.name .. ' ' .. ctx.spawner.namespace .. "
                 "'/' .. "
                 "ctx.spawner.name .. ' ' .. ctx.now .. ' ' .. ctx.poll_interval end"),
-         "[10-payments monitoring/oom-remediator 1795000000.0 120.0]"},
+         "[10-payments monitoring/oom-remediator 1795000000 120.0]"},
         {"return { api = 1, match = 'team=payments', filter = function(a, c, super) return not super(), "
          "'plain' end }",
          "judge: drop policy.filter [plain]"},

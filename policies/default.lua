@@ -83,6 +83,9 @@ return {
             return true
         end
         local finished = last.phase == "Succeeded" or last.phase == "Failed"
+        -- An alert dated in the future (a wrong clock) starts after every completion: without the last condition it
+        -- would get a new Task each time one finishes. It has fired again only when startsAt has moved.
         return finished and last.completed_at > 0 and last.trigger_at > last.completed_at
+            and last.trigger_at > last.starts_at
     end,
 }

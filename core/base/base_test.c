@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/moment.h"
 #include "base/utf8.h"
@@ -87,6 +88,15 @@ static void test_utf8(void **state)
     assert_int_equal(utf8_cut("a\xc3\xa9z", 4, 3), 3);
 }
 
+static void test_visible(void **state)
+{
+    (void)state;
+    struct buf b = {0};
+    buf_add_visible(&b, "a\xc3\xa9\n\x1b[31m\x7f\xc2\x9b\xe2\x80\xae\xff" "z");
+    assert_string_equal(b.data, "a\xc3\xa9\\n\\x1b[31m\\x7f\\xc2\\x9b\\xe2\\x80\\xae\\xffz");
+    buf_free(&b);
+}
+
 static void test_err(void **state)
 {
     (void)state;
@@ -108,6 +118,7 @@ int main(void)
         cmocka_unit_test(test_moment),
         cmocka_unit_test(test_duration),
         cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_visible),
         cmocka_unit_test(test_err),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include "base/buf.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -58,6 +59,23 @@ void buf_addf(struct buf *b, const char *fmt, ...)
         b->len += (size_t)n;
     }
     va_end(again);
+}
+
+void buf_add_visible(struct buf *b, const char *s)
+{
+    for (size_t left = strlen(s); left > 0;) {
+        int n = utf8_visible(s, left);
+        size_t len = (size_t)(n < 0 ? -n : n);
+        if (n > 0)
+            buf_add(b, s, len);
+        else if (*s == '\n')
+            buf_adds(b, "\\n");
+        else
+            for (size_t i = 0; i < len; i++)
+                buf_addf(b, "\\x%02x", (unsigned char)s[i]);
+        s += len;
+        left -= len;
+    }
 }
 
 char *buf_take(struct buf *b)

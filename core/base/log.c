@@ -45,14 +45,7 @@ void log_line(enum log_level level, const char *who, const char *fmt, ...)
     if (vasprintf(&msg, fmt, ap) < 0)
         msg = xstrdup("(message could not be formatted)");
     va_end(ap);
-    for (const unsigned char *p = (const unsigned char *)msg; *p; p++) {
-        if (*p == '\n')
-            buf_adds(&b, "\\n");
-        else if (*p < 0x20 || *p == 0x7f)
-            buf_addf(&b, "\\x%02x", *p);
-        else
-            buf_addc(&b, (char)*p);
-    }
+    buf_add_visible(&b, msg);
     free(msg);
     buf_addc(&b, '\n');
     /* One write, so that lines of several processes on one terminal do not mix. A log that cannot be written has

@@ -1,6 +1,8 @@
 /* UTF-8: see utf8.h. */
 #include "base/utf8.h"
 
+#include <stdbool.h>
+
 size_t utf8_decode(const char *str, size_t len, uint32_t *cp_r)
 {
     const unsigned char *s = (const unsigned char *)str;
@@ -78,6 +80,17 @@ size_t utf8_valid(const char *s, size_t len)
         i += n;
     }
     return i;
+}
+
+int utf8_visible(const char *s, size_t len)
+{
+    uint32_t cp;
+    size_t n = utf8_decode(s, len, &cp);
+    if (n == 0)
+        return -1;
+    bool hidden = cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || (cp >= 0x2028 && cp <= 0x202e) ||
+                  (cp >= 0x2066 && cp <= 0x2069);
+    return hidden ? -(int)n : (int)n;
 }
 
 size_t utf8_cut(const char *s, size_t len, size_t max)

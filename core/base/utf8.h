@@ -11,5 +11,9 @@ size_t utf8_decode(const char *s, size_t len, uint32_t *cp_r);
 size_t utf8_encode(uint32_t cp, char out[4]);
 /* Bytes at the start that are well-formed: equal to len when all is. */
 size_t utf8_valid(const char *s, size_t len);
+/* Length of the sequence at s (never 0 for len > 0) that a terminal may be shown as it is, or negated: the length of one
+ * that must be escaped, because it is a control character (C0, DEL, C1), turns the direction of writing, or is no UTF-8.
+ * Alert text must neither forge lines nor move cursors. */
+int utf8_visible(const char *s, size_t len);
 /* The longest prefix of at most `max` bytes that does not cut a character. */
 size_t utf8_cut(const char *s, size_t len, size_t max);

@@ -1,5 +1,6 @@
 /* `check`: documents, templates and policies, as `run` would read them. */
 #include "cli/offline.h"
+#include "cli/say.h"
 #include "cli/verbs.h"
 #include "spawner/spawner.h"
 
@@ -22,8 +23,10 @@ static int check_spawner(struct engine *g, const struct policy_files *files, con
         bool policy = strstr(judge_problem(j, i), ".lua") != NULL;
         if (policy && !first)
             continue; /* every spawner loads the same files: say it once */
-        fprintf(stderr, policy ? "Error: %s\n" : "Error: %s:%d: %s: %s\n", policy ? judge_problem(j, i) : s->file,
-                s->line, spawner_who(s), judge_problem(j, i));
+        if (policy)
+            say("Error: %s", judge_problem(j, i));
+        else
+            say("Error: %s:%d: %s: %s", s->file, s->line, spawner_who(s), judge_problem(j, i));
         problems++;
     }
     if (first)
@@ -34,7 +37,7 @@ static int check_spawner(struct engine *g, const struct policy_files *files, con
         }
     judge_free(&j);
     for (size_t i = 0; i < s->n_warnings; i++)
-        fprintf(stderr, "Warning: %s:%d: %s: %s\n", s->file, s->line, spawner_who(s), s->warnings[i]);
+        say("Warning: %s:%d: %s: %s", s->file, s->line, spawner_who(s), s->warnings[i]);
     printf("%s %s (%s:%d): %s\n", s->kind, spawner_who(s), s->file, s->line, problems == 0 ? "ok" : "has problems");
     return problems;
 }

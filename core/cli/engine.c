@@ -1,5 +1,6 @@
 /* Wiring: see engine.h. */
 #include "cli/engine.h"
+#include "cli/say.h"
 
 #include "base/mem.h"
 #include "net/http.h"
@@ -72,7 +73,7 @@ int engine_documents(const struct options *o, struct spawner_set **set_r, size_t
     struct spawner_set *set = *set_r;
     *bad_r = set->n_problems;
     for (size_t i = 0; i < set->n_problems; i++)
-        fprintf(stderr, "Error: %s\n", set->problems[i]);
+        say("Error: %s", set->problems[i]);
     if (set->n == 0 && set->n_problems == 0) {
         spawner_set_free(set_r);
         return err_set(e, ERR_INVALID, "the documents hold no TaskSpawner");

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "cli/engine.h"
 #include "cli/report.h"
+#include "cli/say.h"
 #include "cli/verbs.h"
 #include "spawner/spawner.h"
 
@@ -67,11 +68,13 @@ static void on_cycle(void *arg, struct cycle *c)
     for (; x->printed < x->started && x->done[x->printed]; x->printed++) {
         struct cycle *next = x->cycles[x->printed];
         for (size_t i = 0; i < cycle_notes(next) && x->mode == CYCLE_PLAN; i++)
-            fprintf(stderr, "Warning: %s: %s\n", spawner_who(cycle_spawner(next)), cycle_note(next, i));
+            say("Warning: %s: %s", spawner_who(cycle_spawner(next)), cycle_note(next, i));
         report_cycle(&x->report, next);
         cycle_free(&x->cycles[x->printed]);
     }
     start_more(x);
+    if (x->running == 0)
+        uv_stop(&x->engine.loop);
 }
 
 static void start_more(struct once *x)
@@ -82,8 +85,6 @@ static void start_more(struct once *x)
         x->running++;
         x->cycles[i] = cycle_start(&x->engine.env, x->set, x->set->spawners[i], x->mode, on_cycle, x);
     }
-    if (x->running == 0)
-        uv_stop(&x->engine.loop);
 }
 
 static int run_cycles(struct once *x, const struct options *o)

@@ -5,6 +5,7 @@
 #include "base/cutter.h"
 #include "base/mem.h"
 #include "cli/offline.h"
+#include "cli/say.h"
 #include "cli/verbs.h"
 #include "policy/policy_files.h"
 #include "spawner/spawner.h"
@@ -88,14 +89,14 @@ static int say_verdict(const struct spawner *s, const struct alert *a, const str
 {
     enum reason r = selector_judge(&s->selector, a);
     if (r != REASON_NONE)
-        fprintf(stderr, "Note: %s would not take this alert: %s: %s\n", spawner_who(s), reason_code(r),
+        say("Note: %s would not take this alert: %s: %s", spawner_who(s), reason_code(r),
                 reason_meaning(r));
     if (j->answer == JUDGED_KEEP)
         return 0;
     if (j->answer == JUDGED_ERROR)
         return err_set(e, ERR_INVALID, "%s: %s: %s", spawner_who(s), reason_code((enum reason)j->reason),
                        j->detail != NULL ? j->detail : "");
-    fprintf(stderr, "Note: the policy would drop this alert: %s%s: %s\n",
+    say("Note: the policy would drop this alert: %s%s: %s",
             j->code != NULL ? "policy." : "", j->code != NULL ? j->code : reason_code((enum reason)j->reason),
             j->detail != NULL ? j->detail : "");
     return 0;
@@ -135,7 +136,7 @@ static int render(struct engine *g, const struct policy_files *files, struct ale
     if (rc == 0)
         rc = alert_set_read(set, 0, &space, &a, e);
     for (size_t i = 0; rc == 0 && i < judge_problems(j); i++)
-        fprintf(stderr, "Warning: %s\n", judge_problem(j, i));
+        say("Warning: %s", judge_problem(j, i));
     if (rc == 0)
         rc = say_verdict(s, &a, judge_at(j, 0), e);
     if (rc == 0)
@@ -144,7 +145,7 @@ static int render(struct engine *g, const struct policy_files *files, struct ale
         rc = err_set(e, ERR_INVALID, "%s: %s: %s", spawner_who(s), reason_code(comp.reason),
                      comp.detail != NULL ? comp.detail : "");
     for (size_t i = 0; rc == 0 && i < judge_notes(j); i++)
-        fprintf(stderr, "Warning: %s\n", judge_note(j, i));
+        say("Warning: %s", judge_note(j, i));
     if (rc == 0)
         rc = make_name(s, &a, judge_at(j, 0), name, &alertname, e);
     if (rc == 0) {
@@ -161,7 +162,7 @@ static int render(struct engine *g, const struct policy_files *files, struct ale
         rc = task_doc_build(&in, &task, &warning, e);
     }
     if (warning != NULL)
-        fprintf(stderr, "Warning: %s\n", warning);
+        say("Warning: %s", warning);
     if (rc == 0)
         print_task(task, format, first);
     free(warning);

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "cli/table.h"
+#include "cli/say.h"
 #include "spawner/spawner.h"
 #include "spawner/yaml_out.h"
 
@@ -161,7 +162,7 @@ void report_cycle(struct report *r, struct cycle *c)
     r->errors += counts[VERDICT_ERROR];
     fflush(stdout);
     if (cycle_error(c) != NULL)
-        fprintf(stderr, "Error: %s: %s\n", spawner_who(cycle_spawner(c)), cycle_error(c)->msg);
+        say("Error: %s: %s", spawner_who(cycle_spawner(c)), cycle_error(c)->msg);
 }
 
 void report_end(struct report *r)

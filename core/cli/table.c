@@ -1,6 +1,7 @@
 /* Tables: see table.h. */
 #include "cli/table.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -27,7 +28,9 @@ void table_add(struct table *t, const char *const *cells)
     xgrow(&t->cells, &t->cap, (t->rows + 1) * t->columns, sizeof *t->cells);
     for (size_t i = 0; i < t->columns; i++) {
         const char *s = cells[i] != NULL ? cells[i] : "";
-        t->cells[t->rows * t->columns + i] = xstrdup(*s == '\0' && i + 1 < t->columns ? "-" : s);
+        struct buf cell = {0};
+        buf_add_visible(&cell, *s == '\0' && i + 1 < t->columns ? "-" : s);
+        t->cells[t->rows * t->columns + i] = buf_take(&cell);
     }
     t->rows++;
 }
@@ -39,19 +42,6 @@ static size_t width(const char *s)
     for (; *s; s++)
         n += ((unsigned char)*s & 0xc0) != 0x80;
     return n;
-}
-
-void table_text(const char *s)
-{
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '\n')
-            fputs("\\n", stdout);
-        else if (c < 0x20 || c == 0x7f)
-            printf("\\x%02x", c);
-        else
-            putchar(c);
-    }
 }
 
 static const char *colour_of(const char *cell)
@@ -81,7 +71,7 @@ void table_print(const struct table *t, const char *indent)
             const char *code = !colour ? NULL : r == 0 ? "\033[1m" : colour_of(cell);
             if (code != NULL)
                 fputs(code, stdout);
-            table_text(cell);
+            fputs(cell, stdout);
             if (code != NULL)
                 fputs("\033[0m", stdout);
             if (c + 1 < t->columns)

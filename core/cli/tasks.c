@@ -26,7 +26,7 @@ static void ago(const char *since, moment_t until, char out[MOMENT_TEXT])
     out[0] = '\0';
     if (moment_parse(since, strlen(since), &t) == 0 && until >= t)
         duration_format((until - t) / MOMENT_SECOND * MOMENT_SECOND, out);
-    if (out[0] == '\0' && since[0] != '\0')
+    if (strcmp(out, "0ms") == 0)
         strcpy(out, "0s");
 }
 

@@ -1,4 +1,5 @@
 /* The index of verbs, with what --help says of them. */
+#include "cli/say.h"
 #include "cli/verbs.h"
 
 #include <stdio.h>
@@ -51,7 +52,10 @@ const struct verb verbs[] = {
 
 int verb_fail(const struct err *e)
 {
-    fprintf(stderr, "Error: %s\n", e->msg);
+    if (e->kind == ERR_USAGE)
+        fprintf(stderr, "Error: %s\n", e->msg); /* of the command line only; may have a second line, "Usage: ..." */
+    else
+        say("Error: %s", e->msg);
     return e->kind == ERR_USAGE ? EXIT_USAGE : EXIT_FAILED;
 }
 

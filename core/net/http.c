@@ -92,7 +92,8 @@ static size_t on_body(char *bytes, size_t one, size_t n, void *arg)
     if (r->cancelled || head(r) != 0)
         return 0;
     if (n > r->max_bytes - r->received) {
-        err_set(&r->err, ERR_LIMIT, "the answer is larger than %llu bytes", (unsigned long long)r->max_bytes);
+        err_set(&r->err, ERR_LIMIT, "the answer is larger than %llu bytes: narrow the selectors, or raise --max-response-bytes",
+                (unsigned long long)r->max_bytes);
         return 0;
     }
     r->received += n;

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 static void cycle_step(struct cycle *c);
 
@@ -224,10 +225,27 @@ static bool as_planned(const struct cycle *c)
     return true;
 }
 
+/* A policy that does not load says the same of every alert: each sentence is logged once a cycle, and not more than so
+ * many different ones. */
+enum { ERRORS_LOGGED = 20 };
+
+static void log_error_row(struct cycle *c, const struct cycle_row *row, uint64_t said[ERRORS_LOGGED], size_t *n_said)
+{
+    uint64_t h = XXH3_64bits_withSeed(row->detail, strlen(row->detail), XXH3_64bits(row->reason, strlen(row->reason)));
+    for (size_t i = 0; i < *n_said; i++)
+        if (said[i] == h)
+            return;
+    if (*n_said == ERRORS_LOGGED)
+        return;
+    said[(*n_said)++] = h;
+    log_error(c->who, "alert %s (%s): %s: %s", row->alertname, row->fingerprint, row->reason, row->detail);
+}
+
 /* One line for each Task, one for the cycle: what an operator greps for. */
 static void log_outcome(struct cycle *c)
 {
-    size_t counts[VERDICT_COUNT];
+    size_t counts[VERDICT_COUNT], n_said = 0;
+    uint64_t said[ERRORS_LOGGED];
     cycle_count(c, counts);
     struct cycle_row row;
     for (size_t i = 0; i < cycle_rows(c); i++) {
@@ -236,7 +254,7 @@ static void log_outcome(struct cycle *c)
             log_info(c->who, "%s Task %s for %s (%s): %s", row.verdict == VERDICT_CREATE ? "created" : "retriggered",
                      row.task, row.alertname, row.fingerprint, row.reason);
         else if (row.verdict == VERDICT_ERROR)
-            log_error(c->who, "alert %s (%s): %s: %s", row.alertname, row.fingerprint, row.reason, row.detail);
+            log_error_row(c, &row, said, &n_said);
         else
             log_debug(c->who, "alert %s (%s): %s %s %s", row.alertname, row.fingerprint, verdict_name(row.verdict),
                       row.reason, row.detail);
