@@ -21,7 +21,8 @@ function(as_test name)
     endif()
 endfunction()
 
-# as_fuzz(NAME SOURCES f.c LIBS x y): a libFuzzer target with its corpus in test/fuzz/corpus/NAME.
+# as_fuzz(NAME SOURCES f.c LIBS x y): a libFuzzer target with its corpus in test/fuzz/corpus/NAME. The target `fuzzers`
+# is all of them.
 function(as_fuzz name)
     cmake_parse_arguments(A "" "" "SOURCES;LIBS" ${ARGN})
     if(NOT AS_FUZZ)
@@ -31,6 +32,10 @@ function(as_fuzz name)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
     target_link_libraries(${name} PRIVATE as_options ${A_LIBS})
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    if(NOT TARGET fuzzers)
+        add_custom_target(fuzzers)
+    endif()
+    add_dependencies(fuzzers ${name})
 endfunction()
 
 # as_embed(TARGET SYMBOL files...): the bytes of text files inside an executable.

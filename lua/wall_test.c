@@ -130,6 +130,7 @@ static void one_cycle(void **state)
                                                .created_at = 1,
                                                .completed_at = 2,
                                                .starts_at = 1,
+                                               .trigger_at = 3,
                                                .attempts = 1},
                                               {.alert = 3,
                                                .task = "t",
@@ -137,6 +138,7 @@ static void one_cycle(void **state)
                                                .created_at = 1,
                                                .completed_at = 2,
                                                .starts_at = 1,
+                                               .trigger_at = 3,
                                                .attempts = 1}};
     struct retrigger_answer answers[2] = {0};
     assert_int_equal(judge_retrigger(judge, questions, 2, answers, on_done, &r, &e), 0);

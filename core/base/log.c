@@ -35,7 +35,7 @@ void log_line(enum log_level level, const char *who, const char *fmt, ...)
         return;
     struct buf b = {0};
     char when[MOMENT_TEXT];
-    moment_format(moment_now(), when);
+    moment_format(moment_now() / 1000 * 1000, when); /* milliseconds are enough */
     buf_addf(&b, "%s %-5s ", when, names[level]);
     if (who != NULL)
         buf_addf(&b, "spawner=%s ", who);

@@ -104,12 +104,16 @@ static int say_verdict(const struct spawner *s, const struct alert *a, const str
 static int make_name(const struct spawner *s, const struct alert *a, const struct judgement *j,
                      char name[TASK_NAME_MAX + 1], struct buf *alertname, struct err *e)
 {
+    const char *key = j->answer == JUDGED_KEEP ? j->key : NULL, *rendered = j->answer == JUDGED_KEEP ? j->name : NULL;
     alert_text(a, alert_label(a, "alertname"), alertname);
     buf_adds(alertname, "");
+    if (s->name_template != NULL && j->answer != JUDGED_KEEP)
+        return err_set(e, ERR_INVALID, "%s: the policy drops this alert, so its nameTemplate is not rendered",
+                       spawner_who(s));
     if (s->name_template != NULL)
-        return task_name_sanitise(j->name != NULL ? j->name : "", j->name != NULL ? strlen(j->name) : 0, name, e);
+        return task_name_sanitise(rendered != NULL ? rendered : "", rendered != NULL ? strlen(rendered) : 0, name, e);
     struct buf id = {0};
-    const char *label = j->key != NULL ? j->key : alertname->data;
+    const char *label = key != NULL ? key : alertname->data;
     identity_id(label, strlen(label), j->identity, &id);
     task_name_default(s->name, id.data, j->identity, name);
     buf_free(&id);

@@ -314,7 +314,9 @@ static void judged(const struct item *it, const char *action, const char *word)
         code = own;
         buf_adds(&detail, "dropped");
     } else if (strcmp(action, "report") == 0) {
-        report(&detail);
+        report(&detail); /* a detail goes with a drop */
+        answer = JUDGED_DROP;
+        code = "policy.filter";
     } else if (strcmp(action, "wrongid") == 0) {
         id += 7;
     } else if (strcmp(action, "utf8") == 0) {

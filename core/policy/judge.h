@@ -48,10 +48,16 @@ struct judge_limits judge_limits_default(void);
  * when empty. */
 struct judgement {
     uint64_t identity;  /* the fingerprint, or XXH3-64 of the key */
-    const char *key;    /* only when the policy gave one that is not the fingerprint */
-    const char *detail; /* free text, error text */
-    const char *code;   /* a policy's own code, without "policy."; only with REASON_POLICY_CODE */
-    const char *name;   /* the nameTemplate rendered, not sanitised; NULL without nameTemplate */
+    union {
+        struct {              /* JUDGED_KEEP */
+            const char *key;  /* only when the policy gave one that is not the fingerprint */
+            const char *name; /* the nameTemplate rendered, not sanitised; NULL without nameTemplate */
+        };
+        struct {                /* JUDGED_DROP, JUDGED_ERROR */
+            const char *detail; /* free text, error text */
+            const char *code;   /* a policy's own code, without "policy."; only with REASON_POLICY_CODE */
+        };
+    };
     uint32_t policy;    /* number for judge_policy_name */
     int16_t priority;   /* 0..1000, lower first */
     uint8_t answer;     /* enum wire_judgement */

@@ -182,12 +182,16 @@ static int read_judged(struct judge *j, struct wire_reader *r, struct err *e)
     }
     v.priority = (int16_t)priority;
     v.reason = (uint8_t)reason;
-    v.detail = texts_add(&j->texts, detail.s, detail.len);
-    v.code = texts_add(&j->texts, own.s, own.len);
-    v.key = texts_add(&j->texts, key.s, key.len);
-    v.name = texts_add(&j->texts, name.s, name.len);
-    v.identity =
-        key.len > 0 ? identity_of_key(key.s, key.len) : alert_set_at(j->setup.set, item)->fingerprint;
+    v.identity = alert_set_at(j->setup.set, item)->fingerprint;
+    if (v.answer == JUDGED_KEEP) {
+        v.key = texts_add(&j->texts, key.s, key.len);
+        v.name = texts_add(&j->texts, name.s, name.len);
+        if (key.len > 0)
+            v.identity = identity_of_key(key.s, key.len);
+    } else {
+        v.detail = texts_add(&j->texts, detail.s, detail.len);
+        v.code = texts_add(&j->texts, own.s, own.len);
+    }
     j->judgements[item] = v;
     add_fallback(j, fallback);
     judge_mark(j, item);

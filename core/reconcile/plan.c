@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,13 +23,13 @@ static int compare_place(const struct item *items, size_t x, size_t y)
 
 static int by_place(const void *a, const void *b, void *items)
 {
-    return compare_place(items, *(const size_t *)a, *(const size_t *)b);
+    return compare_place(items, *(const uint32_t *)a, *(const uint32_t *)b);
 }
 
 /* The first of an identity leads its group. */
 static int by_identity(const void *a, const void *b, void *arg)
 {
-    const struct item *items = arg, *x = &items[*(const size_t *)a], *y = &items[*(const size_t *)b];
+    const struct item *items = arg, *x = &items[*(const uint32_t *)a], *y = &items[*(const uint32_t *)b];
     int c = COMPARE(x->identity, y->identity);
     if (c == 0)
         c = COMPARE(x->priority, y->priority);
@@ -35,13 +37,22 @@ static int by_identity(const void *a, const void *b, void *arg)
         c = COMPARE(x->starts_at, y->starts_at);
     if (c == 0)
         c = COMPARE(x->fingerprint, y->fingerprint);
-    return c != 0 ? c : compare_place(items, *(const size_t *)a, *(const size_t *)b);
+    return c != 0 ? c : compare_place(items, *(const uint32_t *)a, *(const uint32_t *)b);
 }
 
+const char *item_name(const struct item *item, char space[ITEM_NAME])
+{
+    if (item->name == NULL || !item->digits)
+        return item->name;
+    snprintf(space, ITEM_NAME, "%s-%016" PRIx64, item->name, item->identity);
+    return space;
+}
+
+/* Items whose names end in their digits have no namesake among leaders, so they are never compared. */
 static int by_name(const void *a, const void *b, void *arg)
 {
     const struct item *items = arg;
-    size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    size_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     int c = strcmp(items[x].name, items[y].name);
     return c != 0 ? c : compare_place(items, x, y);
 }
@@ -63,7 +74,7 @@ static void groups_find(struct plan *p, const struct item *items)
             struct decision *d = &p->decisions[p->order[end]];
             decide(d, VERDICT_SKIP, REASON_GROUP_MEMBER);
             d->match = MATCH_MEMBER;
-            d->leader = lead;
+            d->leader = (uint32_t)lead;
             if (items[p->order[end]].starts_at < leader->trigger_time)
                 leader->trigger_time = items[p->order[end]].starts_at;
         }
@@ -78,9 +89,10 @@ static void names_find(struct plan *p, const struct item *items)
         struct decision *d = &p->decisions[i];
         if (d->match == MATCH_MEMBER)
             continue;
-        d->leader = i;
+        d->leader = (uint32_t)i;
         if (items[i].name != NULL) {
-            p->order[n++] = i;
+            if (!items[i].digits)
+                p->order[n++] = (uint32_t)i;
             continue;
         }
         decide(d, VERDICT_ERROR, REASON_ERROR_NAME);
@@ -140,7 +152,8 @@ static bool says_more(const struct task_fact *x, const struct task_fact *than)
 static void store_join(struct decision *d, const struct item *item, const struct spawner_facts *facts,
                        const struct task_index *index)
 {
-    const struct task_fact *task = spawner_facts_task(facts, item->name);
+    char space[ITEM_NAME];
+    const struct task_fact *task = spawner_facts_task(facts, item_name(item, space));
     d->existing = task;
     if (task != NULL && !task->owned) {
         decide(d, VERDICT_ERROR, REASON_ERROR_COLLISION);
@@ -172,7 +185,7 @@ struct plan *plan_create(const struct item *items, size_t n, const struct spawne
     p->decisions = xcalloc(n, sizeof *p->decisions);
     p->order = xcalloc(n, sizeof *p->order);
     for (size_t i = 0; i < n; i++) {
-        p->order[i] = i;
+        p->order[i] = (uint32_t)i;
         p->decisions[i] = (struct decision){
             .verdict = VERDICT_SKIP, .trigger_time = MOMENT_NONE, .eligible_at = MOMENT_NONE};
     }
@@ -197,7 +210,7 @@ struct plan *plan_create(const struct item *items, size_t n, const struct spawne
     free(index.tasks);
 
     for (size_t i = 0; i < n; i++)
-        p->order[i] = i;
+        p->order[i] = (uint32_t)i;
     qsort_r(p->order, n, sizeof *p->order, by_place, (void *)items);
     return p;
 }
@@ -317,7 +330,8 @@ void plan_decide(struct plan *p, const struct item *items, const struct spawner_
 
 const struct task_fact *plan_replaces(const struct item *item, const struct spawner_facts *facts)
 {
-    const struct task_fact *task = spawner_facts_task(facts, item->name);
+    char space[ITEM_NAME];
+    const struct task_fact *task = spawner_facts_task(facts, item_name(item, space));
     return task != NULL && task->owned ? task : NULL;
 }
 

@@ -17,11 +17,15 @@
 struct item {
     uint64_t fingerprint;   /* of the alert itself: breaks ties in a group */
     uint64_t identity;
-    int priority;           /* lower first */
     moment_t starts_at;
-    const char *name;       /* the Task name, already legal; NULL: error.name (detail says why) */
-    size_t alert;           /* number in the alert_set: the order of arrival */
+    const char *name;       /* the Task name, already legal; NULL: error.name (detail says why). See item_name */
+    uint32_t alert;         /* number in the alert_set: the order of arrival */
+    int16_t priority;       /* lower first */
+    bool digits;            /* "-" and the identity's 16 hex digits follow `name`: 100,000 items share a few beginnings */
 };
+enum { ITEM_NAME = 64 };    /* bytes that item_name may need */
+/* The whole Task name: `name` itself, or made in `space`. NULL when there is none. */
+const char *item_name(const struct item *item, char space[ITEM_NAME]);
 
 /* What became of an item. plan_create fills it in, before the policy is asked about re-firing; plan_decide adds
  * MATCH_NAME. */
@@ -44,10 +48,10 @@ struct plan_answer {       /* the policy's word on MATCH_FINISHED and MATCH_GONE
 };
 
 struct decision {
-    enum verdict verdict;
-    enum reason reason;
-    enum item_match match;
-    size_t leader;         /* MATCH_MEMBER, MATCH_NAME: number of the item that leads; else private */
+    enum verdict verdict : 8; /* packed: there may be 100,000 */
+    enum reason reason : 8;
+    enum item_match match : 8;
+    uint32_t leader;       /* MATCH_MEMBER, MATCH_NAME: number of the item that leads; else private */
     moment_t trigger_time; /* of a leader: earliest startsAt of its group */
     moment_t eligible_at;  /* verdict wait: when it may come again; MOMENT_NONE: unknown */
     /* MATCH_ACTIVE, MATCH_DELETING, MATCH_FOREIGN: the Task in the way. MATCH_FINISHED: the one to ask the policy about
@@ -63,7 +67,7 @@ struct plan_limits {
 
 struct plan {
     struct decision *decisions;  /* one per item, same order as the items */
-    size_t *order;               /* item numbers by (priority, arrival) */
+    uint32_t *order;             /* item numbers by (priority, arrival) */
     size_t n;
     size_t *work;                /* items to create or retrigger, in order; n_work of them */
     size_t n_work;

@@ -7,6 +7,9 @@
 
 #include <cmocka.h>
 
+/* most rows leave the last members of an item out */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
 #include "base/mem.h"
 #include "reconcile/plan.h"
 
@@ -19,7 +22,7 @@ enum { ROOM = 8 };
 static const moment_t NOW = 10000 * S;
 static const int64_t POLL = 120 * S;
 
-_Static_assert(sizeof(struct decision) <= 48, "100,000 of them are in memory");
+_Static_assert(sizeof(struct decision) <= 32, "100,000 of them are in memory");
 
 struct want {
     enum verdict verdict;
@@ -41,118 +44,118 @@ static const struct row {
     int32_t max_concurrency, max_total;
     struct want want[ROOM];
 } rows[] = {
-    {.what = "first Task", .items = {{1, 1, 0, 5 * S, "a", 0}}, .want = {W(CREATE, CREATE_NEW)}},
-    {.what = "no name", .items = {{1, 1, 0, 5 * S, NULL, 0}, {2, 2, 0, 5 * S, "b", 1}},
+    {.what = "first Task", .items = {{1, 1, 5 * S, "a", 0, 0}}, .want = {W(CREATE, CREATE_NEW)}},
+    {.what = "no name", .items = {{1, 1, 5 * S, NULL, 0, 0}, {2, 2, 5 * S, "b", 1, 0}},
      .want = {W(ERROR, ERROR_NAME), W(CREATE, CREATE_NEW)}},
-    {.what = "running", .items = {{1, 1, 0, 5 * S, "a", 0}}, .tasks = {OWN("a", 1, TASK_RUNNING, NONE)},
+    {.what = "running", .items = {{1, 1, 5 * S, "a", 0, 0}}, .tasks = {OWN("a", 1, TASK_RUNNING, NONE)},
      .want = {W(SKIP, DEDUP_ACTIVE)}},
-    {.what = "not yet seen by a controller", .items = {{1, 1, 0, 5 * S, "a", 0}},
+    {.what = "not yet seen by a controller", .items = {{1, 1, 5 * S, "a", 0, 0}},
      .tasks = {OWN("a", 1, TASK_NEW, NONE)}, .want = {W(SKIP, DEDUP_ACTIVE)}},
-    {.what = "running, of another alert, same name", .items = {{1, 1, 0, 5 * S, "a", 0}},
+    {.what = "running, of another alert, same name", .items = {{1, 1, 5 * S, "a", 0, 0}},
      .tasks = {OWN("a", 9, TASK_WAITING, NONE)}, .want = {W(SKIP, DEDUP_ACTIVE)}},
-    {.what = "running under the name of an older nameTemplate", .items = {{1, 1, 0, 5 * S, "new", 0}},
+    {.what = "running under the name of an older nameTemplate", .items = {{1, 1, 5 * S, "new", 0, 0}},
      .tasks = {OWN("old", 1, TASK_RUNNING, NONE)}, .want = {W(SKIP, DEDUP_ACTIVE)}},
-    {.what = "a foreign Task of the same identity is none of ours", .items = {{1, 1, 0, 5 * S, "new", 0}},
+    {.what = "a foreign Task of the same identity is none of ours", .items = {{1, 1, 5 * S, "new", 0, 0}},
      .tasks = {{.name = "old", .identity = 1, .phase = TASK_RUNNING}}, .want = {W(CREATE, CREATE_NEW)}},
-    {.what = "a foreign Task has the name", .items = {{1, 1, 0, 5 * S, "a", 0}, {2, 2, 0, 5 * S, "b", 1}},
+    {.what = "a foreign Task has the name", .items = {{1, 1, 5 * S, "a", 0, 0}, {2, 2, 5 * S, "b", 1, 0}},
      .tasks = {{.name = "a", .identity = 1, .phase = TASK_SUCCEEDED, .deleting = true}},
      .want = {W(ERROR, ERROR_COLLISION), W(CREATE, CREATE_NEW)}},
-    {.what = "being deleted", .items = {{1, 1, 0, 5 * S, "a", 0}},
+    {.what = "being deleted", .items = {{1, 1, 5 * S, "a", 0, 0}},
      .tasks = {{.name = "a", .identity = 1, .phase = TASK_FAILED, .owned = true, .deleting = true}},
      .want = {W(WAIT, WAIT_DELETION)}},
-    {.what = "what is being deleted takes a slot", .items = {{1, 1, 0, 5 * S, "a", 0}}, .max_concurrency = 1,
+    {.what = "what is being deleted takes a slot", .items = {{1, 1, 5 * S, "a", 0, 0}}, .max_concurrency = 1,
      .tasks = {{.name = "b", .identity = 2, .phase = TASK_RUNNING, .owned = true, .deleting = true}},
      .want = {W(WAIT, LIMIT_CONCURRENCY)}},
 
-    {.what = "finished, not fired again", .items = {{1, 1, 0, 5 * S, "a", 0}},
+    {.what = "finished, not fired again", .items = {{1, 1, 5 * S, "a", 0, 0}},
      .tasks = {OWN("a", 1, TASK_SUCCEEDED, 6 * S)}, .answers = {{.kind = PLAN_NEVER}},
      .want = {W(SKIP, DEDUP_FINISHED)}},
-    {.what = "finished, the policy says never", .items = {{1, 1, 0, 5 * S, "a", 0}},
+    {.what = "finished, the policy says never", .items = {{1, 1, 5 * S, "a", 0, 0}},
      .tasks = {OWN("a", 1, TASK_FAILED, 6 * S)}, .answers = {{.kind = PLAN_NEVER, .reason = REASON_POLICY_CODE}},
      .want = {W(SKIP, POLICY_CODE)}},
-    {.what = "fired again", .items = {{1, 1, 0, 7 * S, "a", 0}}, .tasks = {OWN("a", 1, TASK_SUCCEEDED, 6 * S)},
+    {.what = "fired again", .items = {{1, 1, 7 * S, "a", 0, 0}}, .tasks = {OWN("a", 1, TASK_SUCCEEDED, 6 * S)},
      .answers = {{.kind = PLAN_NOW}}, .want = {W(RETRIGGER, RETRIGGER_REFIRED, .replaces = "a")}},
-    {.what = "the policy says again", .items = {{1, 1, 0, 5 * S, "a", 0}}, .tasks = {OWN("a", 1, TASK_FAILED, 6 * S)},
+    {.what = "the policy says again", .items = {{1, 1, 5 * S, "a", 0, 0}}, .tasks = {OWN("a", 1, TASK_FAILED, 6 * S)},
      .answers = {{.kind = PLAN_NOW, .reason = REASON_POLICY_RETRIGGER}},
      .want = {W(RETRIGGER, POLICY_RETRIGGER, .replaces = "a")}},
-    {.what = "the policy says later", .items = {{1, 1, 0, 5 * S, "a", 0}}, .tasks = {OWN("a", 1, TASK_FAILED, 6 * S)},
+    {.what = "the policy says later", .items = {{1, 1, 5 * S, "a", 0, 0}}, .tasks = {OWN("a", 1, TASK_FAILED, 6 * S)},
      .answers = {{.kind = PLAN_AT, .at = 10001 * S}}, .want = {W(WAIT, WAIT_ELIGIBLE, .eligible_at = 10001 * S)}},
-    {.what = "later has come", .items = {{1, 1, 0, 5 * S, "a", 0}}, .tasks = {OWN("a", 1, TASK_FAILED, 6 * S)},
+    {.what = "later has come", .items = {{1, 1, 5 * S, "a", 0, 0}}, .tasks = {OWN("a", 1, TASK_FAILED, 6 * S)},
      .answers = {{.kind = PLAN_AT, .at = 10000 * S}}, .want = {W(RETRIGGER, RETRIGGER_REFIRED, .replaces = "a")}},
-    {.what = "the policy failed", .items = {{1, 1, 0, 5 * S, "a", 0}}, .tasks = {OWN("a", 1, TASK_FAILED, 6 * S)},
+    {.what = "the policy failed", .items = {{1, 1, 5 * S, "a", 0, 0}}, .tasks = {OWN("a", 1, TASK_FAILED, 6 * S)},
      .answers = {{.kind = PLAN_ERROR, .reason = REASON_POLICY_TIMEOUT}},
      .want = {W(ERROR, POLICY_TIMEOUT)}},
-    {.what = "finished under an older name: nothing to replace", .items = {{1, 1, 0, 7 * S, "new", 0}},
+    {.what = "finished under an older name: nothing to replace", .items = {{1, 1, 7 * S, "new", 0, 0}},
      .tasks = {OWN("old", 1, TASK_SUCCEEDED, 6 * S)}, .answers = {{.kind = PLAN_NOW}},
      .want = {W(RETRIGGER, RETRIGGER_REFIRED)}},
-    {.what = "finished under both names: the one in the way goes", .items = {{1, 1, 0, 7 * S, "new", 0}},
+    {.what = "finished under both names: the one in the way goes", .items = {{1, 1, 7 * S, "new", 0, 0}},
      .tasks = {OWN("new", 9, TASK_FAILED, 3 * S), OWN("old", 1, TASK_SUCCEEDED, 6 * S)},
      .answers = {{.kind = PLAN_NOW}}, .want = {W(RETRIGGER, RETRIGGER_REFIRED, .replaces = "new")}},
-    {.what = "a finished one takes no slot", .items = {{1, 1, 0, 7 * S, "a", 0}}, .max_concurrency = 1,
+    {.what = "a finished one takes no slot", .items = {{1, 1, 7 * S, "a", 0, 0}}, .max_concurrency = 1,
      .tasks = {OWN("a", 1, TASK_SUCCEEDED, 6 * S)}, .answers = {{.kind = PLAN_NOW}},
      .want = {W(RETRIGGER, RETRIGGER_REFIRED, .replaces = "a")}},
     {.what = "a retrigger takes a slot and counts", .max_concurrency = 1, .max_total = 3, .total_created = 1,
-     .items = {{1, 1, 0, 7 * S, "a", 0}, {2, 2, 0, 7 * S, "b", 1}}, .tasks = {OWN("a", 1, TASK_SUCCEEDED, 6 * S)},
+     .items = {{1, 1, 7 * S, "a", 0, 0}, {2, 2, 7 * S, "b", 1, 0}}, .tasks = {OWN("a", 1, TASK_SUCCEEDED, 6 * S)},
      .answers = {{.kind = PLAN_NOW}},
      .want = {W(RETRIGGER, RETRIGGER_REFIRED, .replaces = "a"), W(WAIT, LIMIT_CONCURRENCY)}},
-    {.what = "a limit is asked before the old Task goes", .items = {{1, 1, 0, 7 * S, "a", 0}}, .max_total = 2,
+    {.what = "a limit is asked before the old Task goes", .items = {{1, 1, 7 * S, "a", 0, 0}}, .max_total = 2,
      .total_created = 2, .tasks = {OWN("a", 1, TASK_SUCCEEDED, 6 * S)}, .answers = {{.kind = PLAN_NOW}},
      .want = {W(WAIT, LIMIT_TOTAL)}},
 
-    {.what = "gone", .items = {{1, 1, 0, 5 * S, "a", 0}}, .keys = {{.identity = 1, .created_at = 9880 * S}},
+    {.what = "gone", .items = {{1, 1, 5 * S, "a", 0, 0}}, .keys = {{.identity = 1, .created_at = 9880 * S}},
      .answers = {{.kind = PLAN_NOW}}, .want = {W(CREATE, RECREATE_GONE)}},
-    {.what = "gone, created less than a poll ago", .items = {{1, 1, 0, 5 * S, "a", 0}},
+    {.what = "gone, created less than a poll ago", .items = {{1, 1, 5 * S, "a", 0, 0}},
      .keys = {{.identity = 1, .created_at = 9881 * S}}, .answers = {{.kind = PLAN_NOW}},
      .want = {W(WAIT, WAIT_RECREATE, .eligible_at = 10001 * S)}},
-    {.what = "gone, a server's clock is a little ahead", .items = {{1, 1, 0, 5 * S, "a", 0}},
+    {.what = "gone, a server's clock is a little ahead", .items = {{1, 1, 5 * S, "a", 0, 0}},
      .keys = {{.identity = 1, .created_at = 10001 * S}}, .answers = {{.kind = PLAN_NOW}},
      .want = {W(WAIT, WAIT_RECREATE, .eligible_at = 10121 * S)}},
-    {.what = "gone, our clock was set back", .items = {{1, 1, 0, 5 * S, "a", 0}},
+    {.what = "gone, our clock was set back", .items = {{1, 1, 5 * S, "a", 0, 0}},
      .keys = {{.identity = 1, .created_at = 99999 * S}}, .answers = {{.kind = PLAN_NOW}},
      .want = {W(CREATE, RECREATE_GONE)}},
-    {.what = "gone, nobody knows since when", .items = {{1, 1, 0, 5 * S, "a", 0}},
+    {.what = "gone, nobody knows since when", .items = {{1, 1, 5 * S, "a", 0, 0}},
      .keys = {{.identity = 1, .created_at = NONE}}, .answers = {{.kind = PLAN_NOW}},
      .want = {W(CREATE, RECREATE_GONE)}},
-    {.what = "gone, the policy says never", .items = {{1, 1, 0, 5 * S, "a", 0}},
+    {.what = "gone, the policy says never", .items = {{1, 1, 5 * S, "a", 0, 0}},
      .keys = {{.identity = 1, .created_at = 9881 * S}}, .answers = {{.kind = PLAN_NEVER}},
      .want = {W(SKIP, DEDUP_FINISHED)}},
-    {.what = "gone, the policy says later", .items = {{1, 1, 0, 5 * S, "a", 0}},
+    {.what = "gone, the policy says later", .items = {{1, 1, 5 * S, "a", 0, 0}},
      .keys = {{.identity = 1, .created_at = 0}}, .answers = {{.kind = PLAN_AT, .at = 20000 * S}},
      .want = {W(WAIT, WAIT_ELIGIBLE, .eligible_at = 20000 * S)}},
-    {.what = "another key's Task is gone", .items = {{1, 1, 0, 5 * S, "a", 0}},
+    {.what = "another key's Task is gone", .items = {{1, 1, 5 * S, "a", 0, 0}},
      .keys = {{.identity = 2, .created_at = 9999 * S}}, .want = {W(CREATE, CREATE_NEW)}},
 
-    {.what = "a group: best priority leads", .items = {{1, 7, 5, 1 * S, "a", 0}, {2, 7, 3, 9 * S, "a", 1}},
+    {.what = "a group: best priority leads", .items = {{1, 7, 1 * S, "a", 0, 5}, {2, 7, 9 * S, "a", 1, 3}},
      .want = {W(SKIP, GROUP_MEMBER), W(CREATE, CREATE_NEW)}},
-    {.what = "a group: then the earliest", .items = {{1, 7, 3, 9 * S, "a", 0}, {2, 7, 3, 8 * S, "a", 1}},
+    {.what = "a group: then the earliest", .items = {{1, 7, 9 * S, "a", 0, 3}, {2, 7, 8 * S, "a", 1, 3}},
      .want = {W(SKIP, GROUP_MEMBER), W(CREATE, CREATE_NEW)}},
-    {.what = "a group: then the fingerprint", .items = {{2, 7, 3, 9 * S, "a", 0}, {1, 7, 3, 9 * S, "a", 1}},
+    {.what = "a group: then the fingerprint", .items = {{2, 7, 9 * S, "a", 0, 3}, {1, 7, 9 * S, "a", 1, 3}},
      .want = {W(SKIP, GROUP_MEMBER), W(CREATE, CREATE_NEW)}},
-    {.what = "one Task name: the first by priority has it", .items = {{1, 1, 5, 1 * S, "a", 0}, {2, 2, 3, 9 * S, "a", 1}},
+    {.what = "one Task name: the first by priority has it", .items = {{1, 1, 1 * S, "a", 0, 5}, {2, 2, 9 * S, "a", 1, 3}},
      .want = {W(SKIP, DEDUP_NAME), W(CREATE, CREATE_NEW)}},
     {.what = "one Task name, a limit: it stays the first's", .max_total = 1, .total_created = 1,
-     .items = {{1, 1, 3, 1 * S, "a", 0}, {2, 2, 3, 9 * S, "a", 1}},
+     .items = {{1, 1, 1 * S, "a", 0, 3}, {2, 2, 9 * S, "a", 1, 3}},
      .want = {W(WAIT, LIMIT_TOTAL), W(SKIP, DEDUP_NAME)}},
     {.what = "one Task name, finished: whoever fired again has it", .tasks = {OWN("a", 1, TASK_SUCCEEDED, 6 * S)},
-     .items = {{1, 1, 0, 5 * S, "a", 0}, {2, 2, 0, 7 * S, "a", 1}, {3, 3, 0, 8 * S, "a", 2}},
+     .items = {{1, 1, 5 * S, "a", 0, 0}, {2, 2, 7 * S, "a", 1, 0}, {3, 3, 8 * S, "a", 2, 0}},
      .answers = {{.kind = PLAN_NEVER}, {.kind = PLAN_NOW}, {.kind = PLAN_NOW}},
      .want = {W(SKIP, DEDUP_FINISHED),
               W(RETRIGGER, RETRIGGER_REFIRED, .replaces = "a"),
               W(SKIP, DEDUP_NAME)}},
 
     {.what = "order: priority, then arrival", .max_concurrency = 2,
-     .items = {{1, 1, 5, 1 * S, "a", 0}, {2, 2, 4, 9 * S, "b", 2}, {3, 3, 4, 9 * S, "c", 1}},
+     .items = {{1, 1, 1 * S, "a", 0, 5}, {2, 2, 9 * S, "b", 2, 4}, {3, 3, 9 * S, "c", 1, 4}},
      .want = {W(WAIT, LIMIT_CONCURRENCY),
               W(CREATE, CREATE_NEW),
               W(CREATE, CREATE_NEW)}},
     {.what = "one Task left in all", .max_total = 4, .total_created = 3,
-     .items = {{1, 1, 0, 1 * S, "a", 0}, {2, 2, 0, 9 * S, "b", 1}},
+     .items = {{1, 1, 1 * S, "a", 0, 0}, {2, 2, 9 * S, "b", 1, 0}},
      .want = {W(CREATE, CREATE_NEW), W(WAIT, LIMIT_TOTAL)}},
     {.what = "both limits: total is the reason", .max_total = 4, .total_created = 4, .max_concurrency = 1,
-     .items = {{1, 1, 0, 1 * S, "a", 0}}, .tasks = {OWN("b", 2, TASK_RUNNING, NONE)},
+     .items = {{1, 1, 1 * S, "a", 0, 0}}, .tasks = {OWN("b", 2, TASK_RUNNING, NONE)},
      .want = {W(WAIT, LIMIT_TOTAL)}},
     {.what = "a full limit does not stop the loop", .max_concurrency = 1,
-     .items = {{1, 1, 0, 1 * S, "a", 0}, {2, 2, 0, 9 * S, NULL, 1}, {3, 3, 0, 9 * S, "c", 2}},
+     .items = {{1, 1, 1 * S, "a", 0, 0}, {2, 2, 9 * S, NULL, 1, 0}, {3, 3, 9 * S, "c", 2, 0}},
      .tasks = {OWN("c", 3, TASK_RUNNING, NONE)},
      .want = {W(WAIT, LIMIT_CONCURRENCY), W(ERROR, ERROR_NAME),
               W(SKIP, DEDUP_ACTIVE)}},
@@ -205,7 +208,7 @@ static void test_details(void **state)
 {
     (void)state;
     struct item items[] = {
-        {1, 7, 3, 9 * S, "a", 0}, {2, 7, 1, 8 * S, "b", 1}, {3, 7, 2, 4 * S, "c", 2}, {4, 8, 0, 1 * S, "d", 3}};
+        {1, 7, 9 * S, "a", 0, 3}, {2, 7, 8 * S, "b", 1, 1}, {3, 7, 4 * S, "c", 2, 2}, {4, 8, 1 * S, "d", 3, 0}};
     struct task_fact tasks[] = {OWN("b", 7, TASK_SUCCEEDED, 2 * S), OWN("d", 8, TASK_SUCCEEDED, 3 * S),
                                 OWN("old", 7, TASK_FAILED, 5 * S), OWN("run", 9, TASK_RUNNING, NONE)};
     struct spawner_facts facts = {.tasks = tasks, .n_tasks = 4};
@@ -277,8 +280,8 @@ static void world_make(struct world *w, uint64_t *seed)
     memset(w, 0, sizeof *w);
     w->n = PICK(WORLD);
     for (size_t i = 0; i < w->n; i++) {
-        w->items[i] = (struct item){.fingerprint = 1 + PICK(5), .identity = 1 + PICK(12), .priority = (int)PICK(3),
-                                    .starts_at = (moment_t)PICK(4) * S, .alert = WORLD - i,
+        w->items[i] = (struct item){.fingerprint = 1 + PICK(5), .identity = 1 + PICK(12), .priority = (int16_t)PICK(3),
+                                    .starts_at = (moment_t)PICK(4) * S, .alert = (uint32_t)(WORLD - i),
                                     .name = PICK(12) == 0 ? NULL : names[PICK(10)]};
         w->answers[i].kind = PICK(4);
         w->answers[i].at = NOW + ((moment_t)PICK(3) - 1) * S;
@@ -501,7 +504,7 @@ static void test_many(void **state)
         uint64_t identity = 1 + (i % (N / 2)) * 7919 % (N / 2);
         snprintf(text[i], sizeof *text, "a-spawner-with-a-long-name-kubepodoomkilled-%016llx",
                  (unsigned long long)identity);
-        items[i] = (struct item){i + 1, identity, (int)(i % 11), (moment_t)(i % 13) * S, text[i], i};
+        items[i] = (struct item){i + 1, identity, (moment_t)(i % 13) * S, text[i], (uint32_t)i, (int16_t)(i % 11)};
     }
     for (size_t i = 0; i < TASKS; i++)
         tasks[i] = (struct task_fact){.name = xasprintf("a-spawner-with-a-long-name-kubepodoomkilled-%016zx", i + 1),

@@ -388,7 +388,7 @@ void cycle_free(struct cycle **cycle)
     arena_free(&c->strings);
     buf_free(&c->row_detail);
     buf_free(&c->row_reason);
-    buf_free(&c->row_task);
+    texts_deinit(&c->beginnings);
     free(c);
 }
 

@@ -37,7 +37,7 @@ static int make_id(struct cycle *c, size_t alert, const struct judgement *j, str
 
 /* The Task's name, or NULL with a sentence why there is none. */
 static int make_name(struct cycle *c, size_t alert, const struct judgement *j, struct buf *space, struct buf *id,
-                     const char **name_r, char **error_r, struct err *e)
+                     const char **name_r, bool *digits_r, char **error_r, struct err *e)
 {
     char name[TASK_NAME_MAX + 1];
     *name_r = NULL;
@@ -53,6 +53,15 @@ static int make_name(struct cycle *c, size_t alert, const struct judgement *j, s
         if (make_id(c, alert, j, space, id, e) != 0)
             return -1;
         task_name_default(c->spawner->name, id->data, j->identity, name);
+        char tail[1 + IDENTITY_TEXT] = "-";
+        identity_format(j->identity, tail + 1);
+        size_t len = strlen(name), n = strlen(tail);
+        if (len > n && strcmp(name + len - n, tail) == 0) {
+            name[len - n] = '\0';
+            *digits_r = true;
+            *name_r = texts_add(&c->beginnings, name, len - n);
+            return 0;
+        }
     }
     *name_r = arena_strdup(c->strings, name);
     return 0;
@@ -79,8 +88,8 @@ int cycle_make_items(struct cycle *c, struct err *e)
                               .identity = j->identity,
                               .priority = j->priority,
                               .starts_at = r->starts_at,
-                              .alert = i};
-        rc = make_name(c, i, j, &space, &id, &item->name, &error, e);
+                              .alert = (uint32_t)i};
+        rc = make_name(c, i, j, &space, &id, &item->name, &item->digits, &error, e);
         if (c->name_errors != NULL)
             c->name_errors[c->n_items] = error;
         c->n_items++;
@@ -123,7 +132,7 @@ void cycle_make_questions(struct cycle *c)
         const struct key_fact *k = spawner_facts_key(c->facts, item->identity);
         struct retrigger_question *q = &c->questions[i];
         *q = (struct retrigger_question){.alert = item->alert,
-                                         .task = item->name,
+                                         .task = "",
                                          .gone = d->match == MATCH_GONE,
                                          .created_at = MOMENT_NONE,
                                          .completed_at = MOMENT_NONE,
@@ -205,7 +214,8 @@ static const char *own_reason(struct cycle *c, size_t item)
     return kept;
 }
 
-static int make_task(struct cycle *c, size_t w, struct buf *space, struct buf *alertname, struct err *e)
+static int make_task(struct cycle *c, size_t w, const char *name, struct buf *space, struct buf *alertname,
+                     struct err *e)
 {
     struct outcome *o = &c->outcomes[w];
     const struct composition *comp = &c->compositions[w];
@@ -224,7 +234,7 @@ static int make_task(struct cycle *c, size_t w, struct buf *space, struct buf *a
     struct task_doc_input in = {
         .spawner = c->spawner,
         .composition = comp,
-        .name = item->name,
+        .name = name,
         .identity = item->identity,
         .alertname = alertname->data,
         .starts_at = c->plan->decisions[c->plan->work[w]].trigger_time,
@@ -238,7 +248,7 @@ static int make_task(struct cycle *c, size_t w, struct buf *space, struct buf *a
     if (task_doc_build(&in, &o->task, &warning, &why) != 0)
         work_failed(o, REASON_ERROR_TASK, why.msg);
     if (warning != NULL) {
-        cycle_add_note(c, xasprintf("Task %s: %s", item->name, warning));
+        cycle_add_note(c, xasprintf("Task %s: %s", name, warning));
         free(warning);
     }
     return 0;
@@ -252,16 +262,18 @@ int cycle_make_tasks(struct cycle *c, struct err *e)
     struct buf space = {0}, alertname = {0};
     int rc = 0;
     for (size_t w = 0; w < n && rc == 0; w++) {
-        rc = make_task(c, w, &space, &alertname, e);
+        const struct item *item = &c->items[c->plan->work[w]];
+        char made[ITEM_NAME];
+        const char *name = arena_strdup(c->strings, item_name(item, made));
+        rc = make_task(c, w, name, &space, &alertname, e);
         if (rc != 0 || c->outcomes[w].task == NULL)
             continue;
-        const struct item *item = &c->items[c->plan->work[w]];
         const struct task_fact *old = plan_replaces(item, c->facts);
         c->create_work[c->n_creates] = w;
         c->creates[c->n_creates++] = (struct store_create){
             .identity = item->identity,
             .starts_at = c->plan->decisions[c->plan->work[w]].trigger_time,
-            .name = item->name,
+            .name = name,
             .task = c->outcomes[w].task,
             .replace = old != NULL,
             .replace_uid = old != NULL ? old->uid : NULL,

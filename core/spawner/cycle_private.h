@@ -5,6 +5,7 @@
 #include "spawner/cycle.h"
 
 #include "base/arena.h"
+#include "policy/judge_text.h"
 #include "spawner/spawner.h"
 #include "spawner/status.h"
 
@@ -51,7 +52,8 @@ struct cycle {
     struct judge *judge;
     struct spawner_facts *facts;
 
-    struct arena *strings; /* Task names and key details */
+    struct arena *strings;  /* Task names and the like */
+    struct texts beginnings; /* of Task names, before the digits: few and shared */
     struct item *items;    /* alerts that the policy kept, in order of arrival */
     char **name_errors;    /* by item, NULL unless nameTemplate is used; entries NULL when fine */
     size_t n_items;
@@ -75,7 +77,8 @@ struct cycle {
 
     char **notes;
     size_t n_notes, notes_cap;
-    struct buf row_detail, row_reason, row_task;
+    struct buf row_detail, row_reason;
+    char row_task[ITEM_NAME];
 };
 
 /* cycle_plan.c: pure but for reading the alert_set's spool. */

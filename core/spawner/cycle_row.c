@@ -58,7 +58,7 @@ static void plan_detail(struct cycle *c, size_t i, const struct decision *d, str
         buf_addf(b, "maxTotalTasks is %" PRId32, c->spawner->max_total_tasks);
         break;
     case REASON_ERROR_COLLISION:
-        buf_addf(b, "Task %s belongs to another spawner", c->items[i].name);
+        buf_adds(b, "that Task belongs to another spawner");
         break;
     case REASON_ERROR_NAME:
         if (c->name_errors != NULL && c->name_errors[i] != NULL)
@@ -91,11 +91,8 @@ static void planned_row(struct cycle *c, size_t i, struct cycle_row *row)
     const struct retrigger_answer *a = reason == REASON_POLICY_CODE ? cycle_answer(c, i) : NULL;
     row->verdict = o != NULL ? o->verdict : d->verdict;
     set_reason(c, reason, a != NULL ? a->code : NULL, row);
-    row->task = d->match != MATCH_MEMBER && c->items[i].name != NULL ? c->items[i].name : "";
-    if (d->match == MATCH_MEMBER && c->items[d->leader].name != NULL)
-        row->task = c->items[d->leader].name;
-    if (d->match == MATCH_ACTIVE && d->existing != NULL)
-        row->task = d->existing->name;
+    const char *name = item_name(&c->items[d->match == MATCH_MEMBER ? d->leader : i], c->row_task);
+    row->task = d->match == MATCH_ACTIVE && d->existing != NULL ? d->existing->name : name != NULL ? name : "";
     if (o != NULL && o->detail != NULL)
         buf_adds(&c->row_detail, o->detail);
     else
