@@ -85,8 +85,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("verb", ["plan", "once"])
-@pytest.mark.parametrize("shape", [pytest.param(s, marks=pytest.mark.xfail(
-    s == "kept, and waiting", strict=True, reason="the engine takes 35 MiB when all alerts are kept")) for s in SHAPES])
+@pytest.mark.parametrize("shape", SHAPES)
 def test_many(engine, serve, shape, verb):
     binary = os.environ.get("ALERTSPAWNER_RELEASE")
     if not binary:
