@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds Alertmanager 0.28.1 from its Go module into DIR (build/alertmanager-new), where Go 1.22 or later is at hand, and
-# prints the path for ALERTMANAGER_NEW. Exit 77: there is no such Go.
+# prints the path for ALERTMANAGER_NEW. Exit 77: that cannot be done here.
 set -eu
 version=v0.28.1
 dir=${1:-$(dirname "$0")/../../build/alertmanager-new}
@@ -13,7 +13,11 @@ if [ ! -x "$binary" ]; then
         echo "alertmanager-new: skipped: no Go 1.22 or later here" >&2
         exit 77
     fi
-    GOBIN=$dir/bin CGO_ENABLED=0 GOFLAGS=-p=2 go install "github.com/prometheus/alertmanager/cmd/alertmanager@$version" >&2
+    if ! GOBIN=$dir/bin CGO_ENABLED=0 GOFLAGS=-p=2 \
+        go install "github.com/prometheus/alertmanager/cmd/alertmanager@$version" >&2; then
+        echo "alertmanager-new: skipped: its module cannot be had or built here" >&2
+        exit 77
+    fi
     mv "$dir/bin/alertmanager" "$binary"
     rmdir "$dir/bin"
 fi

@@ -51,7 +51,7 @@ def test_ends_while_a_policy_loops(engine, serve):
 
 
 def test_documents_change(engine, serve):
-    server = serve({f"/{n}": sends(json.dumps([alert_json({"alertname": n})])) for n in "abc"})
+    server = serve({f"/{n}": sends(json.dumps([alert_json({"alertname": n})])) for n in "abcd"})
     documents = engine.directory / "docs"
     for n in "ab":
         engine.write(doc(f"{server.url}/{n}", name=n), name=f"docs/{n}.yaml")
@@ -64,19 +64,21 @@ def test_documents_change(engine, serve):
     # a new one, and a change
     engine.write(doc(f"{server.url}/c", name="c", template={"branch": "first", "workspaceRef": {"name": "w"}}), name="docs/c.yaml")
     wait_until(lambda: len(engine.tasks()) == 3, "the new document is taken up")
-    engine.write(doc(f"{server.url}/c", name="c", template={"branch": "second", "nameTemplate": "changed"}), name="docs/c.yaml")
-    wait_until(lambda: "changed" in engine.tasks(), "the change is taken up")
+    engine.write(doc(f"{server.url}/d", name="c"), name="docs/c.yaml")
+    wait_until(lambda: seen("d"), "the change is taken up")
+    before = seen("c")
     # a broken edit keeps the last good version
     (documents / "a.yaml").write_text("kind: TaskSpawner\nspec: [")
     wait_until(lambda: "a.yaml" in run.stderr, "the broken edit is told")
-    before = seen("a")
-    wait_until(lambda: seen("a") > before + 1, "the last good version goes on")
+    polled = seen("a")
+    wait_until(lambda: seen("a") > polled + 1, "the last good version goes on")
     # a document that is gone stops
     (documents / "b.yaml").unlink()
     time.sleep(2.5)
-    before = seen("b"), seen("c")
-    wait_until(lambda: seen("c") > before[1] + 1, "the others go on")
-    assert seen("b") == before[0]
+    stopped, others = seen("b"), seen("d")
+    wait_until(lambda: seen("d") > others + 1, "the others go on")
+    assert seen("b") == stopped
+    assert seen("c") == before, "nobody asks where the old version did"
     assert run.terminate()[0] == 0
 
 

@@ -124,13 +124,13 @@ def processes_of(pid):
 
 
 def memory(pid):
-    """Everything in the writable memory of a process."""
+    """What is in the writable memory of a process, but for the deserts that sanitizers map."""
     text = b""
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as mem:
         for line in maps:
             span, mode = line.split()[:2]
             start, end = (int(x, 16) for x in span.split("-"))
-            if "rw" not in mode or end - start > 1 << 30:
+            if "rw" not in mode or end - start > 1 << 26:
                 continue
             try:
                 mem.seek(start)
@@ -148,7 +148,7 @@ def test_nobody_else_sees_it(engine, serve):
 
     def slowly(handler):
         seen.append(1)
-        ref[0].closing.wait(8)
+        ref[0].closing.wait(harness.PATIENCE)
         harness.send(handler, "[]")
     server = serve(slowly)
     ref.append(server)
