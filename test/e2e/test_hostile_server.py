@@ -105,7 +105,6 @@ def test_a_failed_poll(engine, serve, case):
         assert SENTENCES[case].lower() in error.lower(), error
 
 
-@pytest.mark.xfail(strict=True, reason="the sentence does not name the option that sets the limit")
 def test_too_long_says_what_to_do(engine, serve):
     assert "--max-response-bytes" in run_beside_good(engine, serve, CASES["too long"])
 
