@@ -116,8 +116,9 @@ def test_the_table_counts(engine, serve):
         assert line.split()[0] == verdict
 
 
-@pytest.mark.parametrize("verb", ["once", "plan"])
-def test_alert_text_never_reaches_the_terminal_raw(engine, serve, verb):
+@pytest.mark.parametrize("verb", ["plan", "once"])
+@pytest.mark.parametrize("top", [0x80, 0xa0], ids=["C0", "C1"])
+def test_alert_text_never_reaches_the_terminal_raw(engine, serve, verb, top):
     evil = "\x1b]0;owned\x07\x1b[2J\r\x08\x7f\x00\n\u009b31m\u202eevil"
     server = serve(sends(json.dumps([alert_json({"alertname": evil}), alert_json({"alertname": "A", "x": evil}, startsAt=evil)])))
     file = engine.write(spawner("s", server.url, template={"branch": "{{.Title}}", "promptTemplate": "{{.Title}}"}))
