@@ -274,7 +274,7 @@ static void test_descriptors(void **state)
     struct fixture *f = *state;
     int open_here = open("/dev/null", O_RDONLY); /* not close-on-exec, on purpose */
     make(f, "a", "{\"prompt\":\"p\"}");
-    with(f, "echo /proc/self/fd/*; ls -l /proc/$$/fd | grep -c . ; readlink /proc/$$/fd/0 | cut -c1-14", 0, 0);
+    with(f, "echo /proc/self/fd/*; ls /proc/$$/fd; readlink /proc/$$/fd/0 | cut -c1-14", 0, 0);
     exec_poke(f->x);
     expect(f, "a", "Succeeded", "");
     close(open_here);
@@ -283,8 +283,7 @@ static void test_descriptors(void **state)
     const char *line = strchr(text, '\n') + 1;
     if (strstr(line, "/proc/self/fd/4") != NULL)
         fail_msg("%s", line);
-    assert_non_null(strstr(line, "\n4\n")); /* "total 0" and three lines */
-    assert_non_null(strstr(line, "/memfd:prompt"));
+    assert_non_null(strstr(line, "\n0\n1\n2\n/memfd:prompt")); /* no pipeline here: its ends would be seen, too */
     free(text);
 }
 
