@@ -325,7 +325,7 @@ class Engine:
         """{name: Task}"""
         done = self("get", "tasks", "-o", "json")
         if "application_id 0" in done.stderr:
-            return {}  # an engine is just making the store; see test_a_store_that_is_just_being_made
+            return {}  # an engine was just making the store
         assert done.returncode == 0, done.stderr
         listed = json.loads(done.stdout)
         assert listed["apiVersion"] == "v1" and listed["kind"] == "List"

@@ -29,7 +29,6 @@ def test_creates_and_ends_at_sigterm(am, engine):
     assert "SIGTERM" in run.stderr
 
 
-@pytest.mark.xfail(strict=True, reason="a store whose tables are not there yet is taken for another program's")
 def test_a_store_that_is_just_being_made(engine):
     """What `get` sees between an engine's first opening of the file and its first commit is empty."""
     db = sqlite3.connect(engine.store)
