@@ -323,7 +323,11 @@ class Engine:
 
     def tasks(self):
         """{name: Task}"""
-        listed = json.loads(self("get", "tasks", "-o", "json", code=0).stdout)
+        done = self("get", "tasks", "-o", "json")
+        if "application_id 0" in done.stderr:
+            return {}  # an engine was just making the store
+        assert done.returncode == 0, done.stderr
+        listed = json.loads(done.stdout)
         assert listed["apiVersion"] == "v1" and listed["kind"] == "List"
         return {t["metadata"]["name"]: t for t in listed["items"]}
 

@@ -29,6 +29,14 @@ def test_creates_and_ends_at_sigterm(am, engine):
     assert "SIGTERM" in run.stderr
 
 
+def test_a_store_that_is_just_being_made(engine):
+    """What `get` sees between an engine's first opening of the file and its first commit is empty."""
+    db = sqlite3.connect(engine.store)
+    db.execute("pragma journal_mode = wal").fetchall()
+    db.close()
+    assert json.loads(engine("get", "tasks", "-o", "json", code=0).stdout)["items"] == []
+
+
 def test_ends_while_a_poll_hangs(engine, serve):
     ref = []
     server = serve(harness.hangs(ref))
