@@ -67,7 +67,7 @@ static void on_cycle(void *arg, struct cycle *c)
     clear_progress(x);
     for (; x->printed < x->started && x->done[x->printed]; x->printed++) {
         struct cycle *next = x->cycles[x->printed];
-        for (size_t i = 0; i < cycle_notes(next) && x->mode == CYCLE_PLAN; i++)
+        for (size_t i = 0; i < cycle_notes(next); i++)
             say("Warning: %s: %s", spawner_who(cycle_spawner(next)), cycle_note(next, i));
         report_cycle(&x->report, next);
         cycle_free(&x->cycles[x->printed]);

@@ -152,6 +152,7 @@ int verb_run(const struct options *o)
         engine_close(&r.engine);
         return rc;
     }
+    r.engine.env.logs = true;
     add_handles(&r);
     if (start(&r, o, &e) != 0) {
         rc = verb_fail(&e);

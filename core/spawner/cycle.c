@@ -39,7 +39,7 @@ void cycle_add_note(struct cycle *c, char *sentence)
 {
     xgrow(&c->notes, &c->notes_cap, c->n_notes + 1, sizeof *c->notes);
     c->notes[c->n_notes++] = sentence;
-    if (c->mode == CYCLE_ACT)
+    if (c->env.logs)
         log_warn(c->who, "%s", sentence);
 }
 
@@ -97,7 +97,7 @@ static void fail(struct cycle *c, const struct err *e)
 {
     c->err = *e;
     c->failed = true;
-    if (c->mode == CYCLE_ACT)
+    if (c->env.logs)
         log_error(c->who, "cycle failed: %s", e->msg);
     note_status(c);
 }
@@ -305,7 +305,7 @@ static void cycle_step(struct cycle *c)
             rc = start_applying(c, &e);
             break;
         case C_APPLYING:
-            if (c->mode == CYCLE_ACT)
+            if (c->env.logs)
                 log_outcome(c);
             if (c->mode == CYCLE_ACT && !as_planned(c))
                 note_status(c);

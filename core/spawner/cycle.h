@@ -27,6 +27,7 @@ struct cycle_env {
     uint64_t max_bytes;        /* --max-response-bytes */
     int64_t poll_timeout_us;   /* --timeout */
     struct judge_limits limits;
+    bool logs; /* cycles say in the log how they went; otherwise it is up to who started them */
 };
 
 enum cycle_mode {
@@ -64,7 +65,7 @@ size_t cycle_rows(const struct cycle *c); /* 0 when it failed or the spawner is 
 void cycle_row(struct cycle *c, size_t i, struct cycle_row *row_r);
 void cycle_count(const struct cycle *c, size_t counts_r[VERDICT_COUNT]);
 /* Sentences that belong to the cycle, not to one alert: policies that did not load, fallbacks, branch names that were
- * made legal. Already logged in CYCLE_ACT. */
+ * made legal. Already logged when the environment says so. */
 size_t cycle_notes(const struct cycle *c);
 const char *cycle_note(const struct cycle *c, size_t i);
 struct poll_progress cycle_progress(const struct cycle *c); /* zeroes unless it polls */

@@ -58,9 +58,16 @@ static int steps_count(const char *const *steps)
 static int check(struct db *db, int newest, int64_t *version_r, bool *empty_r, struct err *e)
 {
     int64_t id, version, objects;
-    if (db_number(db, "PRAGMA application_id", 0, &id, e) != 0 ||
-        db_number(db, "PRAGMA user_version", 0, &version, e) != 0 ||
-        db_number(db, "SELECT count(*) FROM sqlite_schema", 0, &objects, e) != 0)
+    /* One view of all three: beside an engine that is just making the file they would not belong together. */
+    if (db_begin(db, false, e) != 0)
+        return -1;
+    int rc = db_number(db, "PRAGMA application_id", 0, &id, e) != 0 ||
+                     db_number(db, "PRAGMA user_version", 0, &version, e) != 0 ||
+                     db_number(db, "SELECT count(*) FROM sqlite_schema", 0, &objects, e) != 0
+                 ? -1
+                 : 0;
+    db_rollback(db); /* nothing was written */
+    if (rc != 0)
         return -1;
     *empty_r = id == 0 && version == 0 && objects == 0;
     *version_r = version;
