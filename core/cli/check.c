@@ -1,12 +1,61 @@
 /* `check`: documents, templates and policies, as `run` would read them. */
+#include "alerts/alert_set.h"
 #include "cli/offline.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
 #include "spawner/spawner.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+/* An alert like any other, on which templates are tried. */
+static const char example[] =
+    "{\"labels\":{\"alertname\":\"Example\",\"severity\":\"warning\"},\"annotations\":{\"summary\":\"an example\"},"
+    "\"startsAt\":\"2026-01-01T00:00:00.000Z\",\"endsAt\":\"2026-01-01T00:05:00.000Z\","
+    "\"updatedAt\":\"2026-01-01T00:00:00.000Z\",\"fingerprint\":\"0123456789abcdef\",\"generatorURL\":\"\","
+    "\"receivers\":[],\"status\":{\"state\":\"active\",\"silencedBy\":[],\"inhibitedBy\":[]}}";
+
+/* Does the error say that the template asks for a variable that no alert has, as in {{.Nope}}? What hangs on this one
+ * alert, a label that it lacks, is no fault of the template's. */
+static bool names_unknown_variable(const char *detail)
+{
+    const char *at = detail != NULL ? strstr(detail, " at <.") : NULL;
+    if (at == NULL)
+        return false;
+    at += strlen(" at <.");
+    size_t n = strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+    static const char says[] = ">: map has no entry for key";
+    return n > 0 && strncmp(at + n, says, strlen(says)) == 0;
+}
+
+/* Renders the templates once. Returns 1 when one of them never can be, 0 when none is known to; -1: it could not be
+ * tried. */
+static int try_templates(struct engine *g, const struct policy_files *files, const struct spawner *s, struct err *e)
+{
+    struct alert_set *set = alert_set_create();
+    struct judge_setup setup = {
+        .spawner = s, .files = files, .set = set, .now = moment_now(), .limits = g->env.limits};
+    struct judge *j = NULL;
+    struct composition c = {0};
+    int rc = alert_set_add(set, NULL, example, strlen(example), e);
+    if (rc == 0)
+        rc = offline_judge(g, &setup, &j, e);
+    if (rc == 0)
+        rc = offline_compose(g, j, 0, &c, e);
+    const char *detail = NULL;
+    if (rc == 0 && judge_at(j, 0)->answer == JUDGED_ERROR)
+        detail = judge_at(j, 0)->detail;
+    else if (rc == 0 && !c.ok)
+        detail = c.detail;
+    if (names_unknown_variable(detail)) {
+        say("Error: %s:%d: %s: %s", s->file, s->line, spawner_who(s), detail);
+        rc = 1;
+    }
+    composition_deinit(&c);
+    judge_free(&j);
+    alert_set_free(&set);
+    return rc;
+}
 
 /* Loads everything that one spawner uses. Returns how many problems there were; -1: it could not be tried. */
 static int check_spawner(struct engine *g, const struct policy_files *files, const struct spawner *s, bool first,
@@ -36,6 +85,10 @@ static int check_spawner(struct engine *g, const struct policy_files *files, con
             printf("policy %s (%s)%s%s\n", name, file, match[0] ? ": match " : ": only when named", match);
         }
     judge_free(&j);
+    int tried = problems == 0 ? try_templates(g, files, s, e) : 0;
+    if (tried < 0)
+        return -1;
+    problems += tried;
     for (size_t i = 0; i < s->n_warnings; i++)
         say("Warning: %s:%d: %s: %s", s->file, s->line, spawner_who(s), s->warnings[i]);
     printf("%s %s (%s:%d): %s\n", s->kind, spawner_who(s), s->file, s->line, problems == 0 ? "ok" : "has problems");

@@ -154,6 +154,9 @@ def test_check_of_a_broken_document(engine, case):
     ("promptTemplate", "{{toUpper .ID}}", ['function "toUpper" not defined']),
     ("branch", "{{if .ID}}x", ["unexpected EOF"]),
     ("nameTemplate", "{{.Context.x}}", ["Context"]),
+    ("promptTemplate", "{{.Title}}\n{{.Nope}}", ['no entry for key "Nope"']),
+    ("branch", "fix/{{.Severty}}", ['no entry for key "Severty"']),
+    ("nameTemplate", "{{.Nope}}", ['no entry for key "Nope"']),
 ])
 def test_check_of_a_broken_template(engine, field, template, words):
     path = engine.write(spawner("s", "http://127.0.0.1:1", template={field: template, "workspaceRef": {"name": "w"}}))
@@ -191,6 +194,12 @@ def test_check_of_good_things(engine):
         assert name in done.stdout and done.stderr == ""
     done = engine("check", "-f", harness.HERE / "documents", code=0)
     assert "oom-remediator" in done.stdout and "slo-investigator" in done.stdout
+
+
+def test_check_leaves_labels_to_the_alerts(engine):
+    """Which labels an alert has cannot be known beforehand."""
+    prompt = "{{.Alert.labels.pod}} {{.Alert.annotations.runbook}} {{index .Alert.receivers 3}}"
+    engine("check", "-f", engine.write(spawner("s", "http://127.0.0.1:1", template={"promptTemplate": prompt})), code=0)
 
 
 def test_many_documents_and_standard_input(engine, serve):
