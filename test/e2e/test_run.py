@@ -1,5 +1,6 @@
 """`run`: cycles for ever, beside other commands, through changes, signals and kill -9."""
 import json
+import pathlib
 import random
 import shutil
 import sqlite3
@@ -195,3 +196,33 @@ def test_kill_nine(engine, serve, seed):
     assert ordinals == list(range(1, len(labels) + 1))
     assert engine.spawner("s")["status"]["totalTasksCreated"] == len(labels)
     print("Tasks after each kill:", created)
+
+
+def children(pid):
+    """Processes whose parent it is: {pid: name}."""
+    found = {}
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit():
+                name, _, rest = (entry / "stat").read_text().partition(" (")[2].rpartition(") ")
+                if int(rest.split()[1]) == pid:
+                    found[int(entry.name)] = name
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return found
+
+
+def test_workers_die_with_the_engine(engine, serve):
+    """Also one that is deep in a C loop, and neither reads nor writes: only the kernel's signal reaches it there."""
+    burn = """return policy.extend(policy.base, { api = 1, name = "burn", match = 'alertname="A"',
+        filter = function() return ("a"):rep(8000):find((".-"):rep(8) .. "b") ~= nil end })"""
+    server = serve(sends(json.dumps([alert_json({"alertname": "A"})])))
+    run = engine.start("run", "-f", engine.write(doc(server.url)), "--policies", engine.policies(burn=burn))
+    wait_until(lambda: len(server.requests) > 0, "it polls")
+
+    def burning():
+        return [pid for pid in children(run.pid) if pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] == "R"]
+    wait_until(burning, "a worker burns")
+    workers = children(run.pid)
+    run.kill()
+    wait_until(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in workers), "they are gone", 20)  # the processor-time limit would end one after 60 s
