@@ -81,7 +81,7 @@ int engine_documents(const struct options *o, struct spawner_set **set_r, size_t
     if (o->alertmanager != NULL && spawner_set_override_url(set, o->alertmanager, e) != 0) {
         spawner_set_free(set_r);
         e->kind = ERR_USAGE;
-        return err_wrap(e, "--alertmanager");
+        return -1;
     }
     return 0;
 }

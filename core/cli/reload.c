@@ -62,7 +62,7 @@ static int load(struct reload *r, struct spawner_set **set_r, struct err *e)
         return -1;
     if (r->alertmanager != NULL && spawner_set_override_url(*set_r, r->alertmanager, e) != 0) {
         spawner_set_free(set_r);
-        return err_wrap(e, "--alertmanager");
+        return -1;
     }
     say_problems(r, *set_r);
     return 0;
