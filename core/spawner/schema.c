@@ -99,8 +99,8 @@ static void check_string(struct report *r, const char *path, const struct node *
 static void check_integer(struct report *r, const char *path, const struct node *n,
                           const struct schema_field *f)
 {
-    int64_t max = f->shape == SCHEMA_INT32 ? INT32_MAX : INT64_MAX;
-    int64_t min = f->flags & SCHEMA_LIMITED ? f->min : f->shape == SCHEMA_INT32 ? INT32_MIN : INT64_MIN;
+    int64_t max = f->shape == SCHEMA_INT64 ? INT64_MAX : INT32_MAX;
+    int64_t min = f->flags & SCHEMA_LIMITED ? f->min : f->shape == SCHEMA_INT64 ? INT64_MIN : INT32_MIN;
     if (n->type != NODE_INT)
         wrong_type(r, path, n, "an integer", f);
     else if (n->integer < min)
@@ -138,6 +138,12 @@ static void check_one(struct report *r, const char *path, const struct node *n, 
         return;
     case SCHEMA_QUANTITY:
         check_quantity(r, path, n);
+        return;
+    case SCHEMA_INT_OR_STRING:
+        if (n->type == NODE_INT)
+            check_integer(r, path, n, f);
+        else if (n->type != NODE_STRING)
+            wrong_type(r, path, n, "an integer or a string", NULL);
         return;
     case SCHEMA_OBJECT:
         schema_check(r, path, n, f->type);

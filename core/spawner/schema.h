@@ -19,6 +19,7 @@ enum schema_shape {
     SCHEMA_INT32,
     SCHEMA_INT64,
     SCHEMA_QUANTITY, /* string or number; written as a canonical string */
+    SCHEMA_INT_OR_STRING,
     SCHEMA_OBJECT,   /* `type` has the members */
     SCHEMA_ANY_MAP,  /* a map whose members are not looked at */
 };

@@ -878,6 +878,60 @@ static int remove_tmp(void **state)
     return rc;
 }
 
+/* A Task's spec may never change by being read into Go types and written back: testdata/pod.yaml holds what would, and
+ * testdata/pod.json is what Go makes of it. */
+static void go_writes_it_the_same(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"core/spawner/testdata/pod.yaml"};
+    struct spawner_source source = {.paths = paths, .n_paths = 1};
+    struct spawner_set *set = NULL;
+    struct err e;
+    assert_int_equal(spawner_set_load(&source, &set, &e), 0);
+    assert_int_equal(set->n_problems, 0);
+    assert_int_equal(set->n, 1);
+    static char text[64 * 1024];
+    FILE *f = fopen("core/spawner/testdata/pod.json", "r");
+    assert_non_null(f);
+    text[fread(text, 1, sizeof text - 1, f)] = '\0';
+    fclose(f);
+    cJSON *go = cJSON_Parse(text);
+    assert_non_null(go);
+    if (!cJSON_Compare(set->spawners[0]->task_spec, go, 1)) {
+        char *ours = cJSON_Print(set->spawners[0]->task_spec);
+        fail_msg("ours:\n%s", ours);
+    }
+    cJSON_Delete(go);
+    spawner_set_free(&set);
+}
+
+/* The types of Kubernetes are checked as deep as they go. */
+static void pods_are_checked_in_depth(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pod, *says;
+    } rows[] = {
+        {"podSecurityContext: {runAsUsr: 1}", "podSecurityContext.runAsUsr: unknown field; did you mean \"runAsUser\"?"},
+        {"podSecurityContext: {fsGroup: \"1\"}", "podSecurityContext.fsGroup: expected an integer, got a string"},
+        {"affinity: {nodeAfinity: {}}", "affinity.nodeAfinity: unknown field; did you mean \"nodeAffinity\"?"},
+        {"env: [{name: A, valueFrom: {secretKeyRef: {name: s, ky: k}}}]", "secretKeyRef.ky: unknown field"},
+        {"extraContainers: [{name: c, livenessProbe: {httpGet: {port: true}}}]", "httpGet.port: expected an integer or a string"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *template = xasprintf("    type: codex\n    credentials: {type: none}\n    podOverrides: {%s}\n", rows[i].pod);
+        char *text = document("kelos.dev/v1alpha2", "", template, "");
+        struct spawner_set *set = load(text);
+        char *got = problems_of(set);
+        if (strstr(got, rows[i].says) == NULL)
+            fail_msg("%s: %s", rows[i].pod, got);
+        free(got);
+        spawner_set_free(&set);
+        free(text);
+        free(template);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -897,6 +951,8 @@ int main(void)
         cmocka_unit_test(credentials_of_a_directory),
         cmocka_unit_test(intervals),
         cmocka_unit_test(warnings),
+        cmocka_unit_test(go_writes_it_the_same),
+        cmocka_unit_test(pods_are_checked_in_depth),
     };
     return cmocka_run_group_tests(tests, make_tmp, remove_tmp);
 }
