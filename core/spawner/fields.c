@@ -48,7 +48,7 @@ static const struct schema_type type_worker = SCHEMA_TYPE(worker);
     }
 
 static const struct schema_field task_spec[] = {TASK_FIELDS};
-const struct schema_type fields_task_spec = {task_spec, sizeof task_spec / sizeof *task_spec, false};
+const struct schema_type fields_task_spec = SCHEMA_TYPE(task_spec);
 
 static const struct schema_field template_metadata[] = {
     {.name = "labels", .container = SCHEMA_MAP, .check_all = check_label_keys},

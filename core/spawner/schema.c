@@ -211,7 +211,7 @@ void schema_check(struct report *r, const char *path, const struct node *n, cons
         const struct schema_field *f = find(type, n->keys[i]);
         const struct node *v = n->items[i];
         char *at = schema_path(path, n->keys[i]);
-        if (f == NULL && !type->open)
+        if (f == NULL)
             unknown(r, at, n, i, type);
         else if (f && f->refused && v->type != NODE_NULL)
             report_add(r, n->key_lines[i], n->key_columns[i], at, "%s", f->refused);

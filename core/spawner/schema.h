@@ -55,16 +55,11 @@ struct schema_field {
 struct schema_type {
     const struct schema_field *fields;
     size_t n;
-    bool open; /* other members pass through as they are */
 };
 
 #define SCHEMA_TYPE(table)                                                                                   \
     {                                                                                                        \
-        (table), sizeof(table) / sizeof *(table), false                                                      \
-    }
-#define SCHEMA_OPEN_TYPE(table)                                                                              \
-    {                                                                                                        \
-        (table), sizeof(table) / sizeof *(table), true                                                       \
+        (table), sizeof(table) / sizeof *(table)                                                             \
     }
 
 /* `path` is "" for a whole document. */

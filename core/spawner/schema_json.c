@@ -69,10 +69,10 @@ cJSON *schema_json(const struct node *n, const struct schema_type *type)
     cJSON *out = cJSON_CreateObject();
     for (size_t i = 0; i < n->n; i++) {
         const struct schema_field *f = find(type, n->keys[i]);
-        if (n->items[i]->type == NODE_NULL || (f == NULL && !type->open))
+        if (n->items[i]->type == NODE_NULL || f == NULL)
             continue;
-        cJSON *j = f ? field_json(n->items[i], f) : any_json(n->items[i]);
-        if (f && !(f->flags & (SCHEMA_POINTER | SCHEMA_REQUIRED | SCHEMA_BY_VALUE)) && is_zero(j))
+        cJSON *j = field_json(n->items[i], f);
+        if (!(f->flags & (SCHEMA_POINTER | SCHEMA_REQUIRED | SCHEMA_BY_VALUE)) && is_zero(j))
             cJSON_Delete(j);
         else
             cJSON_AddItemToObject(out, n->keys[i], j);
