@@ -17,11 +17,12 @@ enum {
 struct alert_record {
     uint64_t fingerprint; /* 0 for error.alert without a readable one */
     uint64_t offset;      /* in the spool: bytes, padded to 8, then the index */
-    uint32_t bytes_len, index_len;
+    uint32_t bytes_len;
+    uint32_t index_len : 24; /* ALERT_NAMES_MAX and the other ceilings keep it far below */
+    enum reason reason : 8;  /* REASON_NONE: kept; source.*; error.alert */
     uint32_t alertname;   /* number of an interned string; see alert_set_alertname */
     uint32_t detail;      /* 0, or number of an interned string: what is wrong with it (error.alert) */
     moment_t starts_at;   /* MOMENT_NONE when it cannot be read (error.alert) */
-    enum reason reason;   /* REASON_NONE: kept; source.*; error.alert */
 };
 
 struct alert_set;
