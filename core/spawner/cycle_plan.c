@@ -316,15 +316,13 @@ void cycle_take_results(struct cycle *c, const struct store_result *results, siz
 /* Counts errors and finds the first one's words. */
 static uint64_t count_errors(struct cycle *c, char **first_r)
 {
-    uint64_t n = 0;
+    size_t counts[VERDICT_COUNT];
     struct cycle_row row;
     *first_r = NULL;
-    for (size_t i = 0; i < cycle_rows(c); i++) {
-        cycle_row(c, i, &row);
-        if (row.verdict == VERDICT_ERROR && n++ == 0)
-            *first_r = xasprintf("%s (%s): %s: %s", row.alertname, row.fingerprint, row.reason, row.detail);
-    }
-    return n;
+    cycle_count(c, counts);
+    if (counts[VERDICT_ERROR] > 0 && cycle_first_error(c, &row))
+        *first_r = xasprintf("%s (%s): %s: %s", row.alertname, row.fingerprint, row.reason, row.detail);
+    return counts[VERDICT_ERROR];
 }
 
 void cycle_make_status(struct cycle *c)

@@ -81,6 +81,9 @@ struct cycle {
     char row_task[ITEM_NAME];
 };
 
+/* cycle_row.c: false when no decision is an error. */
+bool cycle_first_error(struct cycle *c, struct cycle_row *row_r);
+
 /* cycle_plan.c: pure but for reading the alert_set's spool. */
 int cycle_make_items(struct cycle *c, struct err *e);     /* judgements -> items */
 void cycle_make_questions(struct cycle *c);               /* plan -> questions */

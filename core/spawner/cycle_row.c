@@ -83,13 +83,24 @@ static void set_reason(struct cycle *c, enum reason reason, const char *code, st
     row->reason = c->row_reason.data;
 }
 
+/* What became of an item that the plan wanted done; NULL for the others. */
+static const struct outcome *outcome_of(const struct cycle *c, size_t i)
+{
+    return c->work_of != NULL && c->work_of[i] > 0 ? &c->outcomes[c->work_of[i] - 1] : NULL;
+}
+
+static enum verdict item_verdict(const struct cycle *c, size_t i)
+{
+    const struct outcome *o = outcome_of(c, i);
+    return o != NULL ? o->verdict : c->plan->decisions[i].verdict;
+}
+
 static void planned_row(struct cycle *c, size_t i, struct cycle_row *row)
 {
     const struct decision *d = &c->plan->decisions[i];
-    const struct outcome *o = c->work_of != NULL && c->work_of[i] > 0 ? &c->outcomes[c->work_of[i] - 1] : NULL;
+    const struct outcome *o = outcome_of(c, i);
     enum reason reason = o != NULL ? o->reason : d->reason;
     const struct retrigger_answer *a = reason == REASON_POLICY_CODE ? cycle_answer(c, i) : NULL;
-    row->verdict = o != NULL ? o->verdict : d->verdict;
     set_reason(c, reason, a != NULL ? a->code : NULL, row);
     const char *name = item_name(&c->items[d->match == MATCH_MEMBER ? d->leader : i], c->row_task);
     row->task = d->match == MATCH_ACTIVE && d->existing != NULL ? d->existing->name : name != NULL ? name : "";
@@ -99,19 +110,30 @@ static void planned_row(struct cycle *c, size_t i, struct cycle_row *row)
         plan_detail(c, i, d, &c->row_detail);
 }
 
+/* A row's verdict without its words: counting 100,000 of them must not format 100,000 sentences. */
+static enum verdict verdict_of(const struct cycle *c, size_t n)
+{
+    const struct alert_record *r = alert_set_at(c->set, n);
+    size_t item;
+    if (r->reason != REASON_NONE)
+        return r->reason == REASON_ERROR_ALERT ? VERDICT_ERROR : VERDICT_SKIP;
+    if (cycle_item(c, n, &item) != NULL)
+        return item_verdict(c, item);
+    return judge_at(c->judge, n)->answer == JUDGED_ERROR ? VERDICT_ERROR : VERDICT_SKIP;
+}
+
 void cycle_row(struct cycle *c, size_t n, struct cycle_row *row)
 {
     const struct alert_record *r = alert_set_at(c->set, n);
     const char *detail = NULL;
     size_t item;
-    *row = (struct cycle_row){.verdict = VERDICT_SKIP, .task = "", .policy = "", .detail = ""};
+    *row = (struct cycle_row){.verdict = verdict_of(c, n), .task = "", .policy = "", .detail = ""};
     buf_clear(&c->row_detail);
     buf_adds(&c->row_detail, "");
     if (r->fingerprint != 0 || r->reason != REASON_ERROR_ALERT)
         identity_format(r->fingerprint, row->fingerprint);
     row->alertname = alert_set_alertname(c->set, r);
     if (r->reason != REASON_NONE) {
-        row->verdict = r->reason == REASON_ERROR_ALERT ? VERDICT_ERROR : VERDICT_SKIP;
         row->reason = reason_code(r->reason);
         detail = alert_set_detail(c->set, r);
     } else {
@@ -120,7 +142,6 @@ void cycle_row(struct cycle *c, size_t n, struct cycle_row *row)
         if (cycle_item(c, n, &item) != NULL) {
             planned_row(c, item, row);
         } else {
-            row->verdict = j->answer == JUDGED_ERROR ? VERDICT_ERROR : VERDICT_SKIP;
             set_reason(c, (enum reason)j->reason, j->code, row);
             detail = j->detail;
         }
@@ -132,11 +153,17 @@ void cycle_row(struct cycle *c, size_t n, struct cycle_row *row)
 
 void cycle_count(const struct cycle *c, size_t counts[VERDICT_COUNT])
 {
-    struct cycle *w = (struct cycle *)c; /* cycle_row writes only its own scratch buffers */
-    struct cycle_row row;
     memset(counts, 0, VERDICT_COUNT * sizeof *counts);
-    for (size_t i = 0; i < cycle_rows(c); i++) {
-        cycle_row(w, i, &row);
-        counts[row.verdict]++;
-    }
+    for (size_t i = 0; i < cycle_rows(c); i++)
+        counts[verdict_of(c, i)]++;
+}
+
+bool cycle_first_error(struct cycle *c, struct cycle_row *row_r)
+{
+    for (size_t i = 0; i < cycle_rows(c); i++)
+        if (verdict_of(c, i) == VERDICT_ERROR) {
+            cycle_row(c, i, row_r);
+            return true;
+        }
+    return false;
 }
