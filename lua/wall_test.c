@@ -58,21 +58,18 @@ static void one_cycle(void **state)
     static const char *const labels[] = {"\"team\":\"web\"", "\"team\":\"hang\"", "\"team\":\"db\"",
                                          "\"team\":\"key\"", "\"team\":\"bad\""};
     struct policy_file files[] = {
-        {"a.lua",
-         "return { api = 1, name = 'web', match = 'team=web', reasons = { noise = 'N' }, "
-         "filter = function() return false, 'noise' end }",
-         0},
-        {"b.lua",
-         "return { api = 1, match = 'team=hang', filter = function() return "
-         "('a'):rep(2000):find(('.-'):rep(8) .. 'b') end }",
-         0},
-        {"c.lua",
-         "return { api = 1, match = 'team=key', key = function() return 'k/1' end, priority = function() "
+        {.name = (char *)"a.lua",
+         .source = (char *)"return { api = 1, name = 'web', match = 'team=web', reasons = { noise = 'N' }, "
+         "filter = function() return false, 'noise' end }"},
+        {.name = (char *)"b.lua",
+         .source = (char *)"return { api = 1, match = 'team=hang', filter = function() return "
+         "('a'):rep(2000):find(('.-'):rep(8) .. 'b') end }"},
+        {.name = (char *)"c.lua",
+         .source = (char *)"return { api = 1, match = 'team=key', key = function() return 'k/1' end, priority = function() "
          "return 7 end, "
-         "title = function() return 'T' end, retrigger = function(a, ctx) return ctx.now + 60, 'later' end }",
-         0},
-        {"d.lua", "return { api = 1, match = 'team=bad', filter = function(a) return a.labels.x .. 'y' end }",
-         0},
+         "title = function() return 'T' end, retrigger = function(a, ctx) return ctx.now + 60, 'later' end }"},
+        {.name = (char *)"d.lua",
+         .source = (char *)"return { api = 1, match = 'team=bad', filter = function(a) return a.labels.x .. 'y' end }"},
     };
     for (size_t i = 0; i < 4; i++)
         files[i].len = strlen(files[i].source);

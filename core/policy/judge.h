@@ -43,6 +43,9 @@ struct judge_limits {
 };
 struct judge_limits judge_limits_default(void);
 
+struct judge;
+struct policy_health;
+
 /* The policy's answer for one kept alert. Plain data in an array of alert_set_len() entries, those of alerts
  * that are not kept stay zeroed. Small on purpose: there may be 100,000. Strings are owned by the judge, NULL
  * when empty. */
@@ -64,6 +67,37 @@ struct judgement {
     uint8_t reason;     /* enum reason, when dropped or error */
 };
 
+/* What a hook wrote into ctx.state, for the engine to keep when the decision was carried out. `changes` is a wire tree
+ * 'm' of scalars ('z': the name goes), as the worker said it, checked. */
+struct state_change {
+    uint64_t identity;
+    uint32_t policy; /* number for judge_policy_name */
+    const char *changes;
+    size_t len;
+};
+/* Of the alert's answers so far, in the order judge, retrigger, compose; NULL: none. Valid until judge_free. */
+const struct state_change *judge_state(const struct judge *j, size_t alert, size_t *n_r);
+/* `item` with `changes` applied: a wire tree 'm', or len 0 when nothing is left. -1: more than WIRE_STATE_*; the old
+ * item stays and `e` says why. */
+int state_item_apply(const char *item, size_t item_len, const char *changes, size_t changes_len, struct buf *out,
+                     struct err *e);
+
+/* ctx.note of the alert's hooks: number of notes, in the order they were made. */
+size_t judge_alert_notes(const struct judge *j, size_t alert);
+void judge_alert_note(const struct judge *j, size_t alert, size_t i, const char **name_r, const char **value_r);
+
+/* What the policy of an answer is, beside its name. */
+struct policy_info {
+    const char *name, *file, *match; /* file "default.lua" for the bundled one */
+    char hash[33];                   /* 32 hex digits (XXH3-128) of its reload unit: its file and the libraries it included */
+    uint32_t per_hour, per_day, ramp, reserve_slots;
+    int16_t reserve_priority;
+    bool shadow, on_resolve;
+    uint32_t state_version;
+};
+/* By the number of judge_policy_name; a policy that is not loaded has only a name. */
+const struct policy_info *judge_policy_info(const struct judge *j, uint32_t policy);
+
 struct retrigger_question {
     size_t alert;     /* in the alert_set */
     const char *task; /* name */
@@ -77,6 +111,23 @@ struct retrigger_answer {
     enum wire_answer answer;
     moment_t at;         /* ANSWER_AT */
     enum reason reason;  /* REASON_NONE, POLICY_RETRIGGER, POLICY_CODE or an error */
+    char *code, *detail; /* as in judgement */
+};
+
+/* A key whose alerts have resolved while its Task has not started. */
+struct resolve_question {
+    const char *policy;    /* that its Task names */
+    const char *alertname; /* what is known of the alert, which is gone */
+    uint64_t identity;
+    moment_t starts_at;    /* MOMENT_NONE: unknown */
+    const char *task;
+    enum task_phase phase;
+    moment_t created_at;
+    uint32_t attempts;
+};
+struct resolve_answer {
+    enum wire_resolve answer;
+    enum reason reason;  /* REASON_NONE, POLICY_CODE or an error */
     char *code, *detail; /* as in judgement */
 };
 
@@ -96,9 +147,11 @@ struct judge_setup {
     struct alert_set *set; /* NULL: only load (for `check`) */
     moment_t now;
     struct judge_limits limits;
+    const struct spawner_memory *memory; /* ctx.seen, ctx.rate, ctx.state; NULL: nothing is remembered */
+    struct policy_health *health;        /* what earlier cycles of this spawner learned; NULL: none did */
+    bool lint;                           /* look for what is legal but probably wrong: judge_lints */
 }; /* what it points to stays the caller's and outlives the judge */
 
-struct judge;
 
 /* Each start: -1 = nothing calls back; else `done` exactly once, never from inside. `e` != NULL only when
  * judging is impossible altogether (no worker can be started); what goes wrong with single alerts is in their
@@ -117,6 +170,18 @@ const char *judge_problem(const struct judge *j,
 /* Fallbacks and deaths of this cycle, one sentence each (deduplicated, with a count): for the log. */
 size_t judge_notes(const struct judge *j);
 const char *judge_note(const struct judge *j, size_t i);
+/* Lint: warnings by file and line, only with setup.lint. */
+struct policy_lint {
+    const char *file;
+    uint32_t line;
+    const char *sentence; /* "`annotation.summary` may be nil here; ..." */
+};
+size_t judge_lints(const struct judge *j);
+struct policy_lint judge_lint(const struct judge *j, size_t i);
+/* What is wrong with a file of setup.files; NULL: it could be loaded. After judge_start's done. */
+const char *judge_file_problem(const struct judge *j, size_t file);
+/* Numbers (in setup.files->libs) of the libraries that a file's policy included; n_r. Empty when it could not be loaded. */
+const uint32_t *judge_file_libs(const struct judge *j, size_t file, size_t *n_r);
 /* Loaded policies in the order of choice, for `check`. */
 size_t judge_policies(const struct judge *j);
 void judge_policy(const struct judge *j, size_t i, const char **name_r, const char **file_r,
@@ -125,6 +190,17 @@ void judge_policy(const struct judge *j, size_t i, const char **name_r, const ch
 /* answers: n entries, owned by the caller (zeroed before; retrigger_answer_deinit). */
 int judge_retrigger(struct judge *j, const struct retrigger_question *questions, size_t n,
                     struct retrigger_answer *answers, judge_done_cb *done, void *arg, struct err *e);
+int judge_resolve(struct judge *j, const struct resolve_question *questions, size_t n, struct resolve_answer *answers,
+                  judge_done_cb *done, void *arg, struct err *e);
+void resolve_answer_deinit(struct resolve_answer *a);
+
+/* The group that a winner leads: its members (alerts in the set, the leader first), at most WIRE_MEMBERS_MAX of them. */
+struct compose_question {
+    size_t alert;
+    const size_t *members; /* NULL: it is alone */
+    size_t n_members, n_group;
+    const struct retrigger_question *last; /* its earlier Task, or NULL */
+};
 /* alerts: indexes into the set. compositions: n entries, owned by the caller. */
 int judge_compose(struct judge *j, const size_t *alerts, size_t n, struct composition *compositions,
                   judge_done_cb *done, void *arg, struct err *e);

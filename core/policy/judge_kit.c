@@ -30,13 +30,16 @@ void kit_open(struct kit *k, const char *worker, size_t ahead)
     };
     k->policies.files = k->files;
     k->set = alert_set_create();
-    k->setup = (struct judge_setup){&k->spawner, &k->policies, k->set, 1700000000 * MOMENT_SECOND,
-                                    judge_limits_default()};
+    k->setup = (struct judge_setup){.spawner = &k->spawner,
+                                    .files = &k->policies,
+                                    .set = k->set,
+                                    .now = 1700000000 * MOMENT_SECOND,
+                                    .limits = judge_limits_default()};
 }
 
 void kit_policy(struct kit *k, const char *file, const char *source)
 {
-    k->files[k->policies.n++] = (struct policy_file){(char *)file, (char *)source, strlen(source)};
+    k->files[k->policies.n++] = (struct policy_file){.name = (char *)file, .source = (char *)source, .len = strlen(source)};
 }
 
 void kit_alert_with(struct kit *k, const char *alertname, const char *labels, const char *annotations)

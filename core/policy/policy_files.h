@@ -2,7 +2,7 @@
  * DIR, in byte order of their names, through one directory descriptor. Where DIR is a mounted ConfigMap, that
  * is the one behind its
  * `..data` link, opened once: all files come from one generation, however often the link moves meanwhile.
- * Not policies: *_spec.lua, names that start with ".", and default.lua (the bundled one's name: a problem).
+ * lib_*.lua are libraries: policies include them. Not policies: *_spec.lua, names that start with ".", and default.lua (the bundled one's name: a problem).
  * The engine never parses them.
  *
  * A file that cannot be used (too large, empty, no UTF-8, no regular file, unreadable) is a problem, and
@@ -24,11 +24,15 @@ struct policy_file {
     char *name;   /* "10-payments.lua" */
     char *source; /* never NULL */
     size_t len;   /* 0: the file cannot be used, see problems */
+    uint32_t *libs; /* numbers of the libraries that it may include; every lib_*.lua of its own generation */
+    size_t n_libs;
 };
 
 struct policy_files {
-    struct policy_file *files;
+    struct policy_file *files; /* policies; not lib_*.lua */
     size_t n;
+    struct policy_file *libs;  /* lib_*.lua, and where a last good version is served, its libraries too: names may repeat */
+    size_t n_libs;
     uint64_t hash; /* XXH3-64 of names and contents: the generation */
     struct policy_problem {
         char *file, *sentence;

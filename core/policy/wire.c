@@ -177,6 +177,6 @@ int wire_frame(const char *bytes, size_t len, enum wire_type *type_r, struct wir
 const char *black_box_hook_name(uint32_t hook)
 {
     static const char *const names[HOOK_COUNT] = {"none", "load",      "filter", "key",  "priority",
-                                                  "name", "retrigger", "title",  "body", "template"};
+                                                  "name", "retrigger", "title",  "body", "template", "on_resolve"};
     return hook < HOOK_COUNT ? names[hook] : "?";
 }

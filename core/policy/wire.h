@@ -8,12 +8,18 @@
  *
  *      engine                      worker
  *                    <-- HELLO     I am a worker, I speak version N
- *      SETUP         -->           the spawner, the policies, the templates
+ *      SETUP         -->           the spawner, the policies, the templates, what is remembered
+ *                   [<-- WANT      time zones that policies name
+ *      ZONES         -->]          their data
  *                    <-- READY     what could not be loaded, and what is there
+ *     [SURVEY (many) -->           every alert of the poll, when READY asked for it
+ *                    <-- DONE]     one each
  *      JUDGE (many)  -->           alerts
  *                    <-- JUDGED*   one each, in order; then DONE
  *      RETRIGGER     -->           keys that had a Task
  *                    <-- RETRIGGERED*, DONE
+ *      RESOLVE       -->           keys whose alerts have resolved while their Task waits
+ *                    <-- RESOLVED*, DONE
  *      COMPOSE       -->           winners
  *                    <-- COMPOSED*, DONE
  *      (end of file) -->           the worker exits 0
@@ -30,9 +36,18 @@
 #include <stdint.h>
 
 enum {
-    WIRE_VERSION = 1,
+    WIRE_VERSION = 2,
     WIRE_FRAME_MAX = 32 * 1024 * 1024,
     WIRE_TEXT_SHOWN = 1024, /* longest reason detail, error text and the like that the worker sends */
+    WIRE_ZONES_MAX = 64,    /* time zones of one cycle */
+    WIRE_NOTES_MAX = 16,    /* ctx.note: of one hook */
+    WIRE_NOTE_NAME_MAX = 64,
+    WIRE_NOTE_VALUE_MAX = 256,
+    WIRE_STATE_NAMES_MAX = 32, /* ctx.state: names of one key */
+    WIRE_STATE_NAME_MAX = 64,
+    WIRE_STATE_STRING_MAX = 1024,
+    WIRE_STATE_ITEM_MAX = 4096, /* bytes of all names and values of one key, as written here */
+    WIRE_MEMBERS_MAX = 50,      /* alerts of a group that COMPOSE brings along */
 };
 #define WIRE_MAGIC "alertspawner-worker"
 
@@ -46,12 +61,28 @@ enum wire_type {
     WIRE_RETRIGGERED = 't',
     WIRE_COMPOSE = 'C',
     WIRE_COMPOSED = 'c',
+    WIRE_WANT = 'w',
+    WIRE_ZONES = 'Z',
+    WIRE_SURVEY = 'V',
+    WIRE_RESOLVE = 'X',
+    WIRE_RESOLVED = 'x',
     WIRE_DONE = 'd',
 };
 
-/* HELLO:   text WIRE_MAGIC, u32 WIRE_VERSION, text program version
+/* Groups of fields that several messages share. Moments are microseconds since 1970, INT64_MIN when unset.
  *
- * SETUP:   i64 now (microseconds), text spawner name, text namespace,
+ * seen:    i64 first (when this episode of the alert began to be seen), u32 polls (complete polls of the episode that
+ *          held it, this one included), u32 flaps (how often it came back in the last hour), i64 absent (microseconds
+ *          that it was away before it came back last; 0: never), u32 episode (1: the first that is remembered)
+ * last:    text task name, u8 task phase (enum task_phase), u8 gone, i64 created, i64 completed, i64 starts_at of the
+ *          Task, i64 since when the alert fires (the earliest of its group; unset: its own startsAt), u32 attempts.
+ *          No Task yet: name "", attempts 0.
+ * key:     u8 has key (and it is not the fingerprint), text key ("" without one)
+ * extras:  u8 bits: 1 notes, 2 state. With notes: u32 n, n * (text name, text value). With state: text key ("" = the
+ *          fingerprint), u32 n, n * (text name, tree of one scalar; null removes the name). Only what hooks of this
+ *          answer wrote, each name once, the last value.
+ *
+ * SETUP:   i64 now, text spawner name, text namespace,
  *          text named policy ("" = choose by match),
  *          tree policy config (see wire_tree below; nil when there is none),
  *          i64 poll interval (microseconds),
@@ -59,46 +90,69 @@ enum wire_type {
  *          text promptTemplate, text branchTemplate (""=none), text nameTemplate (""=none),
  *          u32 n, n * (text key, text template)  labels
  *          u32 n, n * (text key, text template)  annotations
- *          u32 n, n * (text file name, text source)  policies, sorted by file name; never default.lua
+ *          u32 n, n * (text file name, text source)  libraries: lib_*.lua, as often as versions of them are in use
+ *          u32 n, n * (text file name, text source, u32 m, m * u32 number of a library)  policies, sorted by file name;
+ *                 never default.lua. include "lib_x" finds lib_x.lua among the policy's own libraries only.
  *          u64 instructions a hook may use, u64 instructions of all hooks of one worker's life,
  *          u64 bytes of memory of the policies' VM
  *          u32 n, n * u32 quarantined: numbers of files in `policies` above
+ *          u8 bits: 1 lint
+ *          u32 n, n * (text policy name, u32 m, m * i64 moment)  Tasks created in the last 24 h, oldest first
+ *          u32 n, n * (text policy name, u64 identity, u32 version, tree)  ctx.state: a 'm' of scalars
  *          A policy of length 0 is a broken file: loading it has killed a worker; it is not tried and READY lists it.
  *          A quarantined file is loaded as usual (its match is known, READY lists it) but none of its hooks is called:
  *          its alerts are JUDGED_ERROR and ANSWER_ERROR policy.quarantined, and COMPOSED takes title and body from the
  *          base. UINT32_MAX in that list is the default policy.
  *
+ * WANT:    u32 n, n * text zone ("Europe/Rome"): sent after SETUP only when a policy (or the member "zone" or "zones" of
+ *          the policy config) names a zone other than UTC. ZONES: u32 n, n * (text zone, u8 there, text TZif bytes) in
+ *          the order of WANT. A policy that names a zone that is not there cannot be used (POLICY_LOAD).
+ *
  * READY:   u32 n, n * (text file, text sentence)                  policies that cannot be used (POLICY_LOAD)
- *          u32 n, n * (text name, text file, text match)          policies that can, in the order of choice
+ *          u32 n, n * (text name, text file, text match, u8 bits: 1 shadow, 2 on_resolve,
+ *                 u32 per_hour, u32 per_day, u32 ramp, u32 reserved slots, u32 reserved priority (0 slots: none),
+ *                 u32 state_version, u32 m, m * u32 numbers of the libraries it included)
+ *                                                                 policies that can, in the order of choice
+ *          u32 n, n * (text file, u32 line, text sentence)        lint warnings, by file and line (libraries too)
  *          u32 n, n * (text which, text sentence)                 templates that do not parse: "prompt", "branch",
  *                                                                 "name", "label[k]", "annotation[k]"
  *          u8  named policy is there (1 when none is named)
+ *          u8  survey wanted: a policy uses ctx.firing
+ *          text hash of the default policy (32 hex digits)
  *
- * JUDGE:   u32 n, n * (u32 id, text bytes, text index)            index: struct alert_index and what follows it
+ * SURVEY:  u32 n, n * (text bytes, text index). All frames of it come before the first JUDGE. DONE answers each.
+ *
+ * JUDGE:   u32 n, n * (u32 id, text bytes, text index, seen)      index: struct alert_index and what follows it
  * JUDGED:  u32 id, u8 wire_judgement, text reason code, text detail, text policy name, text where ("payments.lua:31"),
  *          u8 has key (and it is not the fingerprint), then only if so: text key,
  *          i64 priority (0..1000, lower first),
  *          text rendered nameTemplate ("" when there is none; not sanitised), text name error ("" = fine),
- *          text fallback ("" or which hook failed and was answered by the base: a sentence)
+ *          text fallback ("" or which hook failed and was answered by the base: a sentence), extras
  *          The match of a broken file is unknown, so it may have owned any alert that no earlier file has matched.
  *          When no policy is named, only an alert that a good file before the first broken one matches is judged;
  *          every other is JUDGED_ERROR policy.load, detail naming the broken file: it must not get past a filter that
  *          a typo has taken away. When a policy is named only that one counts; not there: policy.missing.
  *
- * RETRIGGER: u32 n, n * (u32 id, text bytes, text index, text task name, u8 task phase (enum task_phase), u8 gone,
- *          i64 created, i64 completed, i64 starts_at of the Task, i64 since when the alert fires (the earliest of its group;
- *          unset: its own startsAt), u32 attempts)     moments: INT64_MIN when unset
- * RETRIGGERED: u32 id, u8 wire_answer, i64 at (only ANSWER_AT), text reason code, text detail, text policy, text where
+ * RETRIGGER: u32 n, n * (u32 id, text bytes, text index, seen, key, last)
+ * RETRIGGERED: u32 id, u8 wire_answer, i64 at (only ANSWER_AT), text reason code, text detail, text policy, text where,
+ *          extras
  *
- * COMPOSE: u32 n, n * (u32 id, text bytes, text index, u8 has key, text key ("" without one))
+ * RESOLVE: u32 n, n * (u32 id, text policy name, text bytes, text index, key, last)
+ *          The alert is gone; what is handed over is made of what its Task tells: alertname, fingerprint, startsAt.
+ * RESOLVED: u32 id, u8 wire_resolve, text reason code, text detail, text where, extras. A policy that is not there any
+ *          more, or fails, keeps.
+ *
+ * COMPOSE: u32 n, n * (u32 id, text bytes, text index, key, seen, last, u32 alerts of its group (1: alone),
+ *          u32 m, m * (text bytes, text index))  the members with the leader first, at most WIRE_MEMBERS_MAX; m = 0: alone
  * COMPOSED: u32 id, u8 ok, text reason code, text detail (when not ok: "failed to render prompt template: ..."),
  *          text title, text body, text prompt, text branch,
  *          u32 n, n * text labels, u32 n, n * text annotations     in the order of SETUP
- *          text fallback
+ *          text fallback, extras
  * DONE:    u32 how many were answered */
 
 enum wire_judgement { JUDGED_KEEP, JUDGED_DROP, JUDGED_ERROR };
 enum wire_answer { ANSWER_NEVER, ANSWER_NOW, ANSWER_AT, ANSWER_ERROR };
+enum wire_resolve { RESOLVE_KEEP, RESOLVE_CANCEL_PENDING, RESOLVE_ERROR };
 
 /* A JSON value as fields, so that the worker needs no JSON: u8 tag, then
  * 'z' null | 't' true | 'f' false | 'i' i64 | 'd' u64 (bits of the double) | 's' text | 'l' u32 n, n trees |
@@ -158,6 +212,7 @@ enum black_box_hook {
     HOOK_TITLE,
     HOOK_BODY,
     HOOK_TEMPLATE,
+    HOOK_RESOLVE,
     HOOK_COUNT
 };
 const char *black_box_hook_name(uint32_t hook); /* "filter", ...; "?" for anything else */

@@ -64,8 +64,8 @@ static void another_version(void **state)
 {
     (void)state;
     judge_with(
-        "printf '\\040\\0\\0\\0H\\023\\0\\0\\0alertspawner-worker\\002\\0\\0\\0\\0\\0\\0\\0'; exec sleep 60",
-        ERR_INVALID, "speaks version 2, the engine 1: install both from one build");
+        "printf '\\040\\0\\0\\0H\\023\\0\\0\\0alertspawner-worker\\003\\0\\0\\0\\0\\0\\0\\0'; exec sleep 60",
+        ERR_INVALID, "speaks version 3, the engine 2: install both from one build");
 }
 
 static void something_else(void **state)

@@ -21,6 +21,7 @@ struct item {
     const char *name;       /* the Task name, already legal; NULL: error.name (detail says why). See item_name */
     uint32_t alert;         /* number in the alert_set: the order of arrival */
     int16_t priority;       /* lower first */
+    uint8_t policy;         /* number in plan_limits.policies */
     bool digits;            /* "-" and the identity's 16 hex digits follow `name`: 100,000 items share a few beginnings */
 };
 enum { ITEM_NAME = 64 };    /* bytes that item_name may need */
@@ -60,10 +61,25 @@ struct decision {
     const struct task_fact *existing;
 };
 
+/* What a policy wants of its own Tasks (`limits`, `mode`), and what it has had. 0: no such limit. */
+struct policy_limits {
+    uint32_t per_hour, per_day; /* Tasks created in a sliding hour and day, retriggers included */
+    uint32_t ramp;              /* Tasks in the first cycle after the start; twice as many in each that follows */
+    uint32_t reserve_slots;     /* of maxConcurrency: only for items with priority <= reserve_priority */
+    int16_t reserve_priority;
+    bool shadow;                /* decides, but gets no Task: what would be created is skip policy.shadow */
+    const moment_t *created;    /* when its Tasks of the last 24 hours were created, oldest first */
+    size_t n_created;
+};
+
 struct plan_limits {
     int32_t max_concurrency, max_total_tasks; /* 0: unlimited */
     int64_t poll_interval_us;                 /* recreate.gone at most once in it */
+    const struct policy_limits *policies;     /* by item.policy; NULL: none has any */
+    size_t n_policies;
+    uint32_t cycles;                          /* complete cycles of this spawner since the engine started: the ramp's */
 };
+enum { RAMP_CYCLES_MAX = 16 };                /* after so many cycles the ramp is over */
 
 struct plan {
     struct decision *decisions;  /* one per item, same order as the items */

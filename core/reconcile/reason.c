@@ -34,6 +34,6 @@ int reason_parse(const char *code, enum reason *r_r)
 
 const char *verdict_name(enum verdict v)
 {
-    static const char *const names[VERDICT_COUNT] = {"create", "retrigger", "skip", "wait", "error"};
+    static const char *const names[VERDICT_COUNT] = {"create", "retrigger", "skip", "wait", "error", "cancel"};
     return names[v];
 }

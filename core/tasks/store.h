@@ -29,6 +29,8 @@ struct task_fact {
     moment_t created_at, completed_at; /* MOMENT_NONE when not set */
     moment_t starts_at;       /* annotation alerts.kelos.dev/starts-at */
     uint64_t ordinal;         /* annotation alerts.kelos.dev/ordinal; 0 when absent */
+    char *policy;             /* annotation alerts.kelos.dev/policy; "" when absent */
+    char *alertname;          /* annotation alerts.kelos.dev/alertname; "" when absent */
 };
 
 /* What is remembered of a key, Task or no Task. */
@@ -53,6 +55,48 @@ void spawner_facts_free(struct spawner_facts **facts);
 /* By bisection; NULL if none. */
 const struct task_fact *spawner_facts_task(const struct spawner_facts *f, const char *name);
 const struct key_fact *spawner_facts_key(const struct spawner_facts *f, uint64_t identity);
+
+/* What else is remembered of a spawner: not of its Tasks, but of its alerts and policies. */
+struct creation_fact {
+    moment_t at;
+    uint32_t policy;          /* number in spawner_memory.policies */
+};
+struct state_fact {           /* ctx.state of one key of one policy */
+    uint32_t policy;
+    uint64_t identity;
+    uint32_t version;         /* the policy's state_version that wrote it */
+    moment_t touched_at;      /* its key was last seen; STATE_KEEP after that it goes */
+    char *item;               /* a wire tree 'm' of scalars, see policy/wire.h; the store does not look inside */
+    size_t len;
+};
+struct spawner_memory {
+    struct episodes *episodes;
+    char **policies;          /* names */
+    size_t n_policies;
+    struct creation_fact *creations; /* of the last 24 hours, oldest first; at most STORE_CREATIONS_MAX newest */
+    size_t n_creations;
+    struct state_fact *states; /* by (policy name, identity) */
+    size_t n_states;
+};
+enum { STORE_CREATIONS_MAX = 10000, STORE_STATE_POLICY_MAX = 1 << 20 /* bytes of one policy; the least recently touched go */ };
+#define STORE_STATE_KEEP (24 * 3600 * MOMENT_SECOND)
+void spawner_memory_free(struct spawner_memory **memory);
+
+/* One key's new ctx.state. Written only when `create` is -1 or that creation succeeds. */
+struct store_state {
+    const char *policy;
+    uint64_t identity;
+    uint32_t version;
+    const char *item;         /* len 0: the state goes */
+    size_t len;
+    int32_t create;           /* number in creates, or -1 */
+};
+
+/* A Task that shall go because its alerts have resolved: deleted only while it has not started (phase "", Pending or
+ * Waiting) and uid and resource version are still these. */
+struct store_cancel {
+    const char *name, *uid, *resource_version;
+};
 
 /* One creation of the plan. With `replace`, the named Task is deleted first, but only while uid and resource version
  * are still these. */
@@ -105,4 +149,5 @@ struct store {
 #define STORE_ANN_POLICY       "alerts.kelos.dev/policy"
 #define STORE_ANN_REASON       "alerts.kelos.dev/reason"
 #define STORE_ANN_ORDINAL      "alerts.kelos.dev/ordinal"
+#define STORE_ANN_POLICY_HASH  "alerts.kelos.dev/policy-hash"
 #define STORE_ANN_ALERTNAME    "alerts.kelos.dev/alertname"
