@@ -146,7 +146,7 @@ static void one_cycle(void **state)
     assert_true(answers[1].at == setup.now + 60 * 1000000);
     assert_int_equal(answers[1].reason, REASON_POLICY_RETRIGGER);
 
-    size_t winners[2] = {3, 2};
+    struct compose_question winners[2] = {{.alert = 3}, {.alert = 2}};
     struct composition compositions[2] = {0};
     assert_int_equal(judge_compose(judge, winners, 2, compositions, on_done, &r, &e), 0);
     run_until(&r, 3);

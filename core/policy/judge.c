@@ -328,11 +328,11 @@ int judge_retrigger(struct judge *j, const struct retrigger_question *questions,
     return 0;
 }
 
-int judge_compose(struct judge *j, const size_t *alerts, size_t n, struct composition *compositions,
+int judge_compose(struct judge *j, const struct compose_question *questions, size_t n, struct composition *compositions,
                   judge_done_cb *done, void *arg, struct err *e)
 {
     (void)e;
-    j->alerts = alerts;
+    j->winners = questions;
     j->compositions = compositions;
     begin(j, ASK_COMPOSE, n, done, arg);
     return 0;

@@ -201,8 +201,8 @@ struct compose_question {
     size_t n_members, n_group;
     const struct retrigger_question *last; /* its earlier Task, or NULL */
 };
-/* alerts: indexes into the set. compositions: n entries, owned by the caller. */
-int judge_compose(struct judge *j, const size_t *alerts, size_t n, struct composition *compositions,
+/* compositions: n entries, owned by the caller. */
+int judge_compose(struct judge *j, const struct compose_question *questions, size_t n, struct composition *compositions,
                   judge_done_cb *done, void *arg, struct err *e);
 void retrigger_answer_deinit(struct retrigger_answer *a);
 void composition_deinit(struct composition *c);

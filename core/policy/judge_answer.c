@@ -49,7 +49,7 @@ void judge_describe(const struct judge *j, size_t item, struct buf *b)
 {
     size_t i = j->task == ASK_JUDGE       ? item
                : j->task == ASK_RETRIGGER ? j->questions[item].alert
-                                          : j->alerts[item];
+                                          : j->winners[item].alert;
     const struct alert_record *r = alert_set_at(j->setup.set, i);
     const char *name = alert_set_alertname(j->setup.set, r);
     sentence_add(b, name, strlen(name), 100);

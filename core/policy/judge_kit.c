@@ -104,7 +104,9 @@ void kit_compose(struct kit *k, const size_t *alerts, size_t n, struct compositi
 {
     struct err e = {0};
     k->done = false;
-    must(judge_compose(k->j, alerts, n, c, on_done, k, &e), &e, k);
+    for (size_t i = 0; i < n; i++)
+        k->winners[i] = (struct compose_question){.alert = alerts[i]};
+    must(judge_compose(k->j, k->winners, n, c, on_done, k, &e), &e, k);
 }
 
 const char *kit_reason(struct kit *k, size_t alert)

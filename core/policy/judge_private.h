@@ -39,7 +39,7 @@ struct judge {
                           what */
     const struct retrigger_question *questions;
     struct retrigger_answer *answers;
-    const size_t *alerts;
+    const struct compose_question *winners;
     struct composition *compositions;
 
     /* the request in flight: a batch of items */

@@ -104,7 +104,7 @@ static size_t alert_of(const struct judge *j, size_t item)
 {
     return j->task == ASK_JUDGE       ? item
            : j->task == ASK_RETRIGGER ? j->questions[item].alert
-                                      : j->alerts[item];
+                                      : j->winners[item].alert;
 }
 
 static void write_retrigger(struct buf *b, const struct retrigger_question *q)

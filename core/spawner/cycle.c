@@ -88,7 +88,8 @@ static void note_status(struct cycle *c)
     struct cycle_status status = store_status(c);
     struct err e;
     c->state = C_NOTING;
-    if (c->env.store->ops->apply(c->env.store, c->spawner, NULL, 0, &status, c->now, on_noted, c, &e) != 0)
+    struct store_changes changes = {.status = &status};
+    if (c->env.store->ops->apply(c->env.store, c->spawner, &changes, c->now, on_noted, c, &e) != 0)
         on_noted(c, NULL, 0, &e);
 }
 
@@ -210,8 +211,8 @@ static int start_applying(struct cycle *c, struct err *e)
         return 1;
     cycle_make_status(c);
     struct cycle_status status = store_status(c);
-    return c->env.store->ops->apply(c->env.store, c->spawner, c->creates, c->n_creates, &status, c->now, on_applied, c,
-                                    e);
+    struct store_changes changes = {.creates = c->creates, .n_creates = c->n_creates, .status = &status};
+    return c->env.store->ops->apply(c->env.store, c->spawner, &changes, c->now, on_applied, c, e);
 }
 
 /* Was every creation carried out as the status said? Then it need not be written again. */

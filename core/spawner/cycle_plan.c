@@ -182,7 +182,7 @@ void cycle_decide(struct cycle *c)
     c->work_of = xcalloc(c->n_items, sizeof *c->work_of);
     for (size_t w = 0; w < n; w++) {
         size_t i = c->plan->work[w];
-        c->winners[w] = c->items[i].alert;
+        c->winners[w].alert = c->items[i].alert;
         c->work_of[i] = (uint32_t)w + 1;
         c->outcomes[w].verdict = c->plan->decisions[i].verdict;
         c->outcomes[w].reason = c->plan->decisions[i].reason;

@@ -65,7 +65,7 @@ struct cycle {
     struct retrigger_answer *answers;
     size_t n_asked;
 
-    size_t *winners; /* alerts, parallel to plan->work */
+    struct compose_question *winners; /* parallel to plan->work */
     struct composition *compositions;
     struct outcome *outcomes; /* parallel to plan->work */
     uint32_t *work_of;        /* by item: number in plan->work + 1, or 0; NULL without work */

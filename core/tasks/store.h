@@ -5,6 +5,7 @@
  * this plan out (apply), and note how the cycle went (apply carries it too). */
 #pragma once
 
+#include "alerts/episode.h"
 #include "base/err.h"
 #include "base/moment.h"
 
@@ -103,6 +104,7 @@ struct store_cancel {
 struct store_create {
     uint64_t identity;
     moment_t starts_at;
+    const char *policy;       /* which policy wanted it */
     const char *name;
     cJSON *task;              /* the complete Task object; the store adds uid, creationTimestamp, resourceVersion and
                                  annotation alerts.kelos.dev/ordinal; stays the caller's */
@@ -124,17 +126,34 @@ struct cycle_status {
     cJSON *conditions;        /* Kubernetes conditions, or NULL: leave */
 };
 
+/* All that one cycle changes. What it points to stays the caller's until done. */
+struct store_changes {
+    const struct store_create *creates;
+    size_t n_creates;
+    const struct store_cancel *cancels;
+    size_t n_cancels;
+    const struct store_state *states;
+    size_t n_states;
+    const struct episodes *episodes;   /* its changed and forgotten rows and its counters; NULL: leave */
+    const struct cycle_status *status; /* NULL: leave */
+};
+
+typedef void store_memory_cb(void *arg, struct spawner_memory *memory, const struct err *e); /* receiver owns memory */
 typedef void store_facts_cb(void *arg, struct spawner_facts *facts, const struct err *e); /* receiver owns facts */
+/* Results of the creations, then of the cancellations (STORE_CREATED: it is gone; STORE_CHANGED: it has started or is
+ * another one now). */
 typedef void store_apply_cb(void *arg, const struct store_result *results, size_t n, const struct err *e);
 
 struct spawner;
 struct store;
 struct store_ops {
+    /* What is remembered of alerts and policies. Asked for before alerts are judged, facts after. */
+    int (*memory)(struct store *s, const struct spawner *sp, moment_t now, store_memory_cb *done, void *arg,
+                  struct err *e);
     int (*facts)(struct store *s, const struct spawner *sp, store_facts_cb *done, void *arg, struct err *e);
-    /* Everything in one transaction where the store has such a thing: all creations, the counters and keys, the
-     * status. `creates` stay valid until done. e != NULL: nothing at all was done. */
-    int (*apply)(struct store *s, const struct spawner *sp, const struct store_create *creates, size_t n,
-                 const struct cycle_status *status, moment_t now, store_apply_cb *done, void *arg, struct err *e);
+    /* Everything in one transaction where the store has such a thing. e != NULL: nothing at all was done. */
+    int (*apply)(struct store *s, const struct spawner *sp, const struct store_changes *changes, moment_t now,
+                 store_apply_cb *done, void *arg, struct err *e);
     /* Calls `changed` (from the loop) whenever a Task of that spawner finished or went: a reason for a cycle. */
     void (*watch)(struct store *s, void (*changed)(void *arg, const char *ns, const char *spawner), void *arg);
     void (*close)(struct store *s);

@@ -20,6 +20,7 @@ static void on_close(struct store *s)
 
 static const struct store_ops ops = {
     .facts = local_facts,
+    .memory = local_memory,
     .apply = local_apply,
     .watch = local_watch,
     .close = on_close,

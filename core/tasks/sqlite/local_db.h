@@ -43,8 +43,10 @@ struct local_db {
 
 /* turn.c: the operations of the loop */
 int local_facts(struct store *s, const struct spawner *sp, store_facts_cb *done, void *arg, struct err *e);
-int local_apply(struct store *s, const struct spawner *sp, const struct store_create *creates, size_t n,
-                const struct cycle_status *status, moment_t now, store_apply_cb *done, void *arg, struct err *e);
+int local_memory(struct store *s, const struct spawner *sp, moment_t now, store_memory_cb *done, void *arg,
+                 struct err *e);
+int local_apply(struct store *s, const struct spawner *sp, const struct store_changes *changes, moment_t now,
+                store_apply_cb *done, void *arg, struct err *e);
 void turn_run(uv_timer_t *timer);
 void turn_drop(struct local_db *l); /* completes what waits with an error */
 

@@ -890,7 +890,7 @@ static void test_close_while_pending(void **state)
     struct err e;
     engine(f);
     assert_int_equal(f->s->store.ops->facts(&f->s->store, &sp, testing_on_facts, &facts, &e), 0);
-    assert_int_equal(f->s->store.ops->apply(&f->s->store, &sp, NULL, 0, NULL, NOW, testing_on_apply, &apply, &e), 0);
+    assert_int_equal(f->s->store.ops->apply(&f->s->store, &sp, &(struct store_changes){0}, NOW, testing_on_apply, &apply, &e), 0);
     struct store *s = &f->s->store;
     s->ops->close(s);
     f->s = NULL;

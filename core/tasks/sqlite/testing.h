@@ -103,7 +103,7 @@ static inline struct testing_answer testing_apply(uv_loop_t *loop, struct local_
                                                   const struct cycle_status *status, moment_t now)
 {
     struct testing_answer a = {0};
-    assert_int_equal(s->store.ops->apply(&s->store, sp, creates, n, status, now, testing_on_apply, &a, &a.err), 0);
+    assert_int_equal(s->store.ops->apply(&s->store, sp, &(struct store_changes){.creates = creates, .n_creates = n, .status = status}, now, testing_on_apply, &a, &a.err), 0);
     assert_int_equal(a.calls, 0);
     testing_wait(loop, &a);
     return a;

@@ -9,7 +9,8 @@
 struct operation {
     struct operation *next;
     struct spawner_ref sp;
-    store_facts_cb *on_facts; /* one of the two */
+    store_memory_cb *on_memory; /* one of the three */
+    store_facts_cb *on_facts;
     store_apply_cb *on_apply;
     void *arg;
     const struct store_create *creates;
@@ -66,16 +67,29 @@ int local_facts(struct store *s, const struct spawner *sp, store_facts_cb *done,
     return 0;
 }
 
-int local_apply(struct store *s, const struct spawner *sp, const struct store_create *creates, size_t n,
-                const struct cycle_status *status, moment_t now, store_apply_cb *done, void *arg, struct err *e)
+int local_memory(struct store *s, const struct spawner *sp, moment_t now, store_memory_cb *done, void *arg,
+                 struct err *e)
 {
     struct local_db *l = ((struct local_store *)s)->db;
     if (usable(l, e) != 0)
         return -1;
     struct operation *o = enqueue(l, sp, arg);
+    o->on_memory = done;
+    o->now = now;
+    return 0;
+}
+
+int local_apply(struct store *s, const struct spawner *sp, const struct store_changes *changes, moment_t now,
+                store_apply_cb *done, void *arg, struct err *e)
+{
+    const struct cycle_status *status = changes->status;
+    struct local_db *l = ((struct local_store *)s)->db;
+    if (usable(l, e) != 0)
+        return -1;
+    struct operation *o = enqueue(l, sp, arg);
     o->on_apply = done;
-    o->creates = creates;
-    o->n = n;
+    o->creates = changes->creates;
+    o->n = changes->n_creates;
     o->now = now;
     if (status != NULL) {
         o->has_status = true;
@@ -99,6 +113,12 @@ static struct operation *dequeue(struct local_db *l)
 static void run(struct local_db *l, struct operation *o)
 {
     struct err e = {0};
+    if (o->on_memory != NULL) {
+        struct spawner_memory *memory = xcalloc(1, sizeof *memory);
+        memory->episodes = NULL;
+        o->on_memory(o->arg, memory, NULL);
+        return;
+    }
     if (o->on_facts != NULL) {
         struct spawner_facts *facts = NULL;
         int rc = facts_read(l, &o->sp, &facts, &e);
@@ -129,7 +149,9 @@ void turn_drop(struct local_db *l)
         struct operation *o = dequeue(l);
         struct err e;
         err_set(&e, ERR_UNREACHABLE, "the store was closed");
-        if (o->on_facts != NULL)
+        if (o->on_memory != NULL)
+            o->on_memory(o->arg, NULL, &e);
+        else if (o->on_facts != NULL)
             o->on_facts(o->arg, NULL, &e);
         else
             o->on_apply(o->arg, NULL, 0, &e);
