@@ -15,7 +15,7 @@ struct kit {
     struct judge_setup setup;
     struct judge *j;
     bool done;
-    struct compose_question winners[8];
+    struct compose_question winners[16];
     struct err err;
 };
 
