@@ -147,6 +147,7 @@ struct policy_answer {
     moment_t at;              /* retrigger, ANSWER_AT */
     enum wire_resolve resolve; /* on_resolve */
     struct buf text;          /* key, title, body */
+    bool has_key;             /* key: it is not the fingerprint */
     bool from_base;           /* the value is the base's own, unchanged */
     /* why: */
     bool has_reason; /* the policy gave one */
@@ -166,7 +167,11 @@ void policy_unload(struct policy *p);
 size_t policy_memory(const struct policy *p);
 /* It loads, but cannot be used after all; takes `problem` (malloc'ed). */
 void policy_refuse(struct policy *p, char *problem);
+/* One more time zone that it may use; once each. */
+void policy_add_zone(struct policy *p, const char *name);
 void policy_deinit(struct policy *p);
+/* XXH3-128 of default.lua, 32 hex digits and a NUL. */
+void policy_default_hash(char out[33]);
 
 /* One question. 0, or -1 with answer->failed set. */
 int policy_ask(struct policy *p, enum policy_hook hook, uint32_t id, const struct policy_scene *scene,

@@ -7,11 +7,14 @@
 void policy_announce(const struct policy *p, uint32_t hook, uint32_t id, uint32_t policy);
 void policy_announce_end(const struct policy *p);
 
-/* Sets `policy` (at stack index 3) and `include` in the environment on top. `caller`: the number among p->libraries of
+/* Takes `policy` off the top and sets it and `include` in the environment below. `caller`: the number among p->libraries of
  * the file that will have it, UINT32_MAX for the policy itself. */
 void include_open_env(lua_State *L, struct policy *p, uint32_t caller);
 /* Forgets what a former VM had loaded. */
 void include_reset(lua_State *L, struct policy *p);
+
+/* Does the word stand in the policy's source, or in that of a library it included? */
+bool include_mentions(const struct policy *p, const char *word);
 
 /* A hook's question while it is asked. */
 struct question {
