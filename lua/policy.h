@@ -120,6 +120,7 @@ struct policy {
     char *written[ASK_HOOKS]; /* "payments.lua:14", where the hook is written; NULL: the base's */
     struct policy_terms terms;
     struct zones zones; /* that it names; the session adds those of the config, and their data */
+    size_t n_own_zones; /* how many of them are its own */
     bool *included;     /* of `libraries` */
     bool uses_firing;   /* the word stands in its source or in that of an included library */
     /* while it is in memory */
