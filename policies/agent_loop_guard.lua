@@ -29,7 +29,9 @@ local function digits_at_end(name)
     if #name > NAME_MAX then
         return 0
     end
-    return #(string.match(name, "%-(%x+)$") or "")
+    local parts = text.split(name, "-")
+    local last = parts[#parts]
+    return #parts > 1 and string.find(last, "^%x+$") and #last or 0
 end
 
 local function is_task_job(name)
