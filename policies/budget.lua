@@ -39,6 +39,6 @@ return policy.extend(policy.base, {
     end,
 
     priority = function(alert, _, super)
-        return is_critical(alert) and 0 or math.max(1, super())
+        return is_critical(alert) and 0 or math.max(1, (super()))
     end,
 })

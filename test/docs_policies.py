@@ -281,8 +281,14 @@ def check_names():
     for name in sorted(helpers - heads):
         wrong(1, f"{name} is not on the page")
     libraries = {n.split(".")[0] for n in helpers if "." in n}
+    codes = set(re.findall(r"`(policy\.\w+)`", source("docs/reasons.md"))) | {"policy."}
+    for content in ready_made().values():
+        declared = re.search(r"^    reasons = \{(.*?)\}", content, re.S | re.M)
+        codes.update("policy." + code for code in re.findall(r"(\w+) = \"", declared[1] if declared else ""))
+    for code in sorted(codes - heads - {"policy.shadow"}):
+        wrong(1, f"the reason {code} is not on the page")
     for head in sorted(heads):
-        if head.split(".")[0] in libraries and "." in head and head not in helpers and head not in ABSENT:
+        if head.split(".")[0] in libraries and "." in head and head not in helpers | ABSENT | codes:
             wrong(1, f"{head} does not exist")
 
     hooks = strings_of(*HOOKS)
@@ -290,7 +296,7 @@ def check_names():
         if name not in heads:
             wrong(1, f"the field {name} is not on the page")
     table = re.search(r"\| Field \| Type \| Meaning \|\n.*?\n\n", text, re.S)[0]
-    named = set(re.findall(r"`(\w+)`", " ".join(row.split("|")[1] for row in table.splitlines())))
+    named = set(re.findall(r"`(\w+)`", " ".join(row.split("|")[1] for row in table.splitlines() if row.count("|") > 2)))
     for name in sorted(named - set(hooks) - set(FIELDS())):
         wrong(1, f"the field {name} does not exist")
 
