@@ -5,6 +5,7 @@
     ```lua fragment         part of one: compiled in a wrapper
     ```text asked           an alert, and after "->" what the policy of the block before says of it
     ```json asked           the same of a ready-made policy
+    ```text body            the body of the Task that the block before would make
     ```console check|plan   `alertspawner check` and `plan` with the policies before it (when ALERTSPAWNER is given)
 
 And the page names every hook, field, member, helper and ceiling that there is in the code, and none that there is not."""
@@ -95,8 +96,11 @@ def alerts(labels, more):
     return a
 
 
+body = None # of the block before
+
+
 def compare(line, files, named, given, expected):
-    global checked
+    global checked, body
     request = {"files": files, "named": named, "now": given.get("at", NOW), "alert": alerts(given["alert"], given)}
     if isinstance(request["now"], str):
         request["now"] = datetime.datetime.fromisoformat(request["now"].replace("Z", "+00:00")).timestamp()
@@ -110,6 +114,7 @@ def compare(line, files, named, given, expected):
     if answer["load"] or "judged" not in answer:
         wrong(line, f"the policy does not load: {answer['load']}")
         return
+    body = answer.get("composed", {}).get("body")
     said = list(lines_of(answer))
     if not expected:
         wrong(line, "nothing is expected here")
@@ -195,6 +200,7 @@ def run_console(line, verb, content, files):
 
 
 def run_examples():
+    global checked
     libraries, last, seen_files = {}, None, {}
     made = ready_made()
     for line, info, content in blocks():
@@ -229,6 +235,10 @@ def run_examples():
             given = json.loads(content)
             name = given["policy"]
             compare(line, {name + ".lua": made[name + ".lua"]}, name, given, given["answer"])
+        elif info == ["text", "body"]:
+            checked += 1
+            if body is None or body.rstrip() != content.rstrip():
+                wrong(line, f"the body is\n{body}")
         elif info[:1] == ["console"]:
             run_console(line, info[1], content, seen_files)
 
