@@ -343,12 +343,12 @@ def ALERT():
 # ceilings
 
 HEADERS = ["core/policy/wire.h", "core/policy/judge.h", "core/policy/policy_files.h", "core/policy/policy_health.h",
-           "core/alerts/episode.h", "lua/policy.h", "lua/sandbox.h", "lua/matcher.h", "lua/zones.h"]
+           "core/alerts/episode.h", "core/tasks/store.h", "lua/policy.h", "lua/sandbox.h", "lua/matcher.h", "lua/zones.h"]
 # Of those files, what no policy and no operator can notice.
 INTERNAL = {
     "WIRE_FRAME_MAX", "JUDGE_BATCH_ALERTS", "JUDGE_BATCH_BYTES", "JUDGE_DETAIL_MAX", "JUDGE_KEY_MAX", "JUDGE_CODE_MAX",
     "JUDGE_NAME_MAX", "JUDGE_BODY_MAX", "JUDGE_PROMPT_MAX", "JUDGE_NOTES_MAX", "JUDGE_DEATHS_UNEXPLAINED_MAX",
-    "HEALTH_POISON_MAX", "EPISODES_COLLAPSE_MIN", "MATCHER_CACHE_MAX", "POLICY_TEXT_MAX",
+    "JUDGE_LINTS_MAX", "JUDGE_MEMBERS_BYTES_MAX", "JUDGE_STATES_BYTES_MAX", "HEALTH_POISON_MAX", "EPISODES_COLLAPSE_MIN", "MATCHER_CACHE_MAX", "POLICY_TEXT_MAX",
 }
 
 
@@ -356,7 +356,7 @@ def constants():
     found = {}
     for path in HEADERS:
         plain = re.sub(r"/\*.*?\*/", "", source(path), flags=re.S)
-        for name, value in re.findall(r"\b([A-Z][A-Z0-9_]+)\s*=\s*([0-9][0-9 *]*)\s*[,}]", plain):
+        for name, value in re.findall(r"\b([A-Z][A-Z0-9_]+)\s*=\s*([0-9][0-9 *<]*)\s*[,}]", plain):
             found[name] = eval(value)
     for path in ("lua/prelude/extend.lua", "lua/prelude/check.lua"):
         for name, value in re.findall(r"^local ([A-Z_]+_MAX) = ([0-9]+)$", source(path), re.M):
