@@ -1,18 +1,18 @@
 -- Agent loop guard: alerts about the agents' own Jobs and Pods are no work for agents.
 --
--- Use it where the cluster that runs the agents is the one that is watched. Without it a failing agent sets off
--- KubeJobFailed, which gets a Task, whose agent fails, and so on.
+-- Use it where the cluster that runs the agents is the one that is watched. Without it a failing agent sets
+-- off KubeJobFailed, which gets a Task, whose agent fails, and so on.
 --
 -- Kelos gives a Task's Job the Task's name, and its Pods the label kelos.dev/task. What is recognised:
 --   - an alert with a label that was made of kelos.dev/task or kelos.dev/taskspawner;
---   - a Job whose name ends in "-" and a fingerprint, and a Pod of such a Job. That is how Tasks are named without a
---     nameTemplate; with one, name the beginnings in `agent_names`;
+--   - a Job whose name ends in "-" and a fingerprint, and a Pod of such a Job. That is how Tasks are named
+--     without a nameTemplate; with one, name the beginnings in `agent_names`;
 --   - everything in the namespaces of `agent_namespaces`.
 --
 --      metadata:
 --        annotations:
 --          alerts.kelos.dev/policy: agent_loop_guard
---          alerts.kelos.dev/policy-config: '{"agent_namespaces": ["kelos-system", "agents"], "agent_names": ["fix-"]}'
+--          alerts.kelos.dev/policy-config: '{"agent_namespaces": ["agents"], "agent_names": ["fix-"]}'
 --
 -- policy-config   agent_namespaces   namespaces that only agents use (default ["kelos-system"])
 --                 agent_names        beginnings of the names of the agents' Jobs and Pods (default none)
@@ -38,8 +38,8 @@ local function is_task_job(name)
     return digits_at_end(name) == 16
 end
 
--- A Pod is called after its Job, "-" and five characters. From a name that would be too long Kubernetes cuts the Job's end:
--- of 16 digits at least 11 stay. A ReplicaSet's hash has no more than 10.
+-- A Pod is called after its Job, "-" and five characters. From a name that would be too long Kubernetes cuts the
+-- Job's end: of 16 digits at least 11 stay. A ReplicaSet's hash has no more than 10.
 local function is_task_pod(name)
     local digits = digits_at_end(text.trim_end(name:sub(1, -6), "-"))
     return digits >= 11 and digits <= 16

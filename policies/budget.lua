@@ -1,8 +1,8 @@
 -- Budget: so many Tasks an hour and a day, some of them kept for critical alerts.
 --
--- Use it to bound what agents cost, and to survive an alert storm. The limits are the policy's own and hold for each
--- spawner that uses it; what is over them waits (limit.rate, limit.ramp, limit.concurrency) and is judged again. They are
--- part of the file, not of the policy-config: copy it and change the numbers.
+-- Use it to bound what agents cost, and to survive an alert storm. The limits are the policy's own and hold
+-- for each spawner that uses it; what is over them waits (limit.rate, limit.ramp, limit.concurrency) and is
+-- judged again. They are part of the file, not of the policy-config: copy it and change the numbers.
 --
 --      metadata:
 --        annotations:
@@ -26,7 +26,7 @@ return policy.extend(policy.base, {
     limits = {
         per_hour = 10,
         per_day = PER_DAY,
-        ramp = 3,                            -- Tasks in the first cycle after a start; twice as many in the next
+        ramp = 3,                            -- Tasks in the first cycle after a start, then twice as many
         reserve = {slots = 1, priority = 0}, -- one place of maxConcurrency is for priority 0 only
     },
 

@@ -1,7 +1,8 @@
 -- Business hours: a Task only when somebody is there to look at what the agent did.
 --
--- Use it for work that can wait until the morning. Outside the hours an alert is skipped (policy.out_of_hours) and
--- judged again in every cycle: if it still fires when the hours begin, it gets its Task then. Urgent alerts never wait.
+-- Use it for work that can wait until the morning. Outside the hours an alert is skipped
+-- (policy.out_of_hours) and judged again in every cycle: if it still fires when the hours begin, it gets its
+-- Task then. Urgent alerts never wait.
 --
 --      metadata:
 --        annotations:

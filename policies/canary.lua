@@ -1,7 +1,7 @@
 -- Canary: agents get a fixed share of the alerts, the rest gets none.
 --
--- Use it to begin with agents, or with a new prompt. The same alert is always on the same side, also after a restart; with
--- `canary_by` everything that has the same value of a label is on the same side.
+-- Use it to begin with agents, or with a new prompt. The same alert is always on the same side, also after a
+-- restart; with `canary_by` everything that has the same value of a label is on the same side.
 --
 --      metadata:
 --        annotations:

@@ -1,8 +1,9 @@
 -- Cancel resolved: a Task that has not started yet goes when its alerts have resolved.
 --
--- Use it where Tasks queue (maxConcurrency, a slow cluster) and nobody needs an agent for what is over. Only a Task that has
--- not begun to run is deleted, and only after two complete polls without any alert of its key; one that runs is left
--- alone. Of an alert that is gone only its Task's own record is known: alertname, fingerprint, since when it fired.
+-- Use it where Tasks queue (maxConcurrency, a slow cluster) and nobody needs an agent for what is over. Only
+-- a Task that has not begun to run is deleted, and only after two complete polls without any alert of its
+-- key; one that runs is left alone. Of an alert that is gone only its Task's own record is known: alertname,
+-- fingerprint, since when it fired.
 --
 --      metadata:
 --        annotations:

@@ -1,8 +1,9 @@
 -- Escalation: after so many Tasks for one alert it stops, and says that a human is needed.
 --
--- Use it wherever an agent may fail: without it an alert that keeps coming back keeps getting Tasks. Between two attempts
--- it waits. Each Task is told which attempt it is, the last one to leave word for a human. After that the verdict is
--- skip policy.human_needed until the alert has been left alone for `forget`; then it counts from one again.
+-- Use it wherever an agent may fail: without it an alert that keeps coming back keeps getting Tasks. Between
+-- two attempts it waits. Each Task is told which attempt it is, the last one to leave word for a human. After
+-- that the verdict is skip policy.human_needed until the alert has been left alone for `forget`; then it
+-- counts from one again.
 --
 --      metadata:
 --        annotations:
@@ -58,7 +59,7 @@ return policy.extend(policy.base, {
         local attempt = tried(ctx) + 1
         local said = "This is attempt " .. attempt .. " of " .. most(ctx) .. " to deal with this alert."
         if attempt >= most(ctx) then
-            said = said .. " It is the last: if you cannot solve it, write down what a human has to know and do."
+            said = said .. " It is the last: if you cannot solve it, write down what a human has to do."
         end
         return said .. "\n\n" .. super()
     end,

@@ -1,9 +1,10 @@
 -- Fenced body: the alert's own text is marked as data for the agent, not as instructions.
 --
--- Use it wherever labels and annotations can hold words from outside (an error message, a URL, a user's name). The body
--- puts them between two lines with a mark that the text cannot contain, and says what they are. That makes an injected
--- instruction easy to see through; it does not make it harmless: what the agent may do is still yours to bound.
--- The prompt must use {{.Body}}; {{.Alert...}} and {{.Title}} are not fenced, so this title is short and plain.
+-- Use it wherever labels and annotations can hold words from outside (an error message, a URL, a user's
+-- name). The body puts them between two lines with a mark that the text cannot contain, and says what they
+-- are. That makes an injected instruction easy to see through; it does not make it harmless: what the agent
+-- may do is still yours to bound. The prompt must use {{.Body}}; {{.Alert...}} and {{.Title}} are not fenced,
+-- so this title is short and plain.
 --
 --      metadata:
 --        annotations:
@@ -18,7 +19,7 @@ return policy.extend(policy.base, {
     name = "fenced_body",
     describe = "the body with the alert's text in a fence",
 
-    -- What is no letter, digit or one of "_.-" becomes one "-": a name stays readable, a sentence stops being one.
+    -- What is no letter, digit or one of "_.-" becomes one "-": a name can be read, a sentence stops being one.
     title = function(alert)
         local plain = string.gsub(text.truncate(alert.name or "", 60), "[^%w_.-]+", "-")
         return plain

@@ -1,8 +1,9 @@
 -- Flap damping: no Task for an alert that has only just begun, or that comes and goes.
 --
--- Use it where alerts often heal by themselves within minutes. An alert waits until it has been seen for `hold`
--- (policy.held), and while it has come back too often within the last hour (policy.flapping). Severe alerts pass at once.
--- An alert that never stops flapping never gets a Task: `plan` shows it, and the alert's rule wants mending.
+-- Use it where alerts often heal by themselves within minutes. An alert waits until it has been seen for
+-- `hold` (policy.held), and while it has come back too often within the last hour (policy.flapping). Severe
+-- alerts pass at once. An alert that never stops flapping never gets a Task: `plan` shows it, and the alert's
+-- rule wants mending.
 --
 --      metadata:
 --        annotations:
@@ -11,7 +12,7 @@
 --
 -- policy-config   hold        how long an alert must have been there (default "5m")
 --                 max_flaps   an alert that came back that often within an hour is flapping (default 3)
---                 bypass      alerts of this severity and worse pass at once; "" for none (default "critical")
+--                 bypass      alerts of this severity and worse pass at once; "" for none ("critical")
 
 local function passes_at_once(alert, ctx)
     local bypass = ctx.config.bypass or "critical"

@@ -1,8 +1,9 @@
 -- Group by owner: one Task for everything that fires for one owner, with all of it listed in the body.
 --
--- Use it where one fault sets off many alerts and one agent should see them together. The alerts of one owner share a
--- key, so they share a Task; the first of them by priority and age leads, the others are `skip group.member`. An alert
--- that joins while the Task runs gets none of its own. An alert without any of the labels stays alone.
+-- Use it where one fault sets off many alerts and one agent should see them together. The alerts of one owner
+-- share a key, so they share a Task; the first of them by priority and age leads, the others are `skip
+-- group.member`. An alert that joins while the Task runs gets none of its own. An alert without any of the
+-- labels stays alone.
 --
 --      metadata:
 --        annotations:

@@ -1,8 +1,10 @@
--- Refire during a run: an alert that stopped and fired anew while its Task was running gets another Task after it.
+-- Refire during a run: an alert that stopped and fired anew while its Task was running gets another Task
+-- after it.
 --
--- Use it where a half-done remedy makes an alert stop for a moment. The default looks at what fires after a Task has
--- finished; an alert that came back while the Task was still at work counts as that Task's business. With this policy it
--- counts as a failed remedy: when it still fires `grace` after the end of the Task, it gets a new one.
+-- Use it where a half-done remedy makes an alert stop for a moment. The default looks at what fires after a
+-- Task has finished; an alert that came back while the Task was still at work counts as that Task's business.
+-- With this policy it counts as a failed remedy: when it still fires `grace` after the end of the Task, it
+-- gets a new one.
 --
 --      metadata:
 --        annotations:

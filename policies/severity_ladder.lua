@@ -1,7 +1,7 @@
 -- Severity ladder: the worst alerts first, and nothing for those that are too mild.
 --
--- Use it with maxConcurrency or limits: it decides who gets the free place. An alert without a severity, or with one that
--- is not on the ladder, stands where `unknown` says, so that a typo in a rule loses no alert.
+-- Use it with maxConcurrency or limits: it decides who gets the free place. An alert without a severity, or
+-- with one that is not on the ladder, stands where `unknown` says, so that a typo in a rule loses no alert.
 --
 --      metadata:
 --        annotations:

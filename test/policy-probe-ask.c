@@ -1,4 +1,4 @@
-/* policy-probe: from a JSON request to the frames that a worker is sent. See core/policy/wire.h for their fields. */
+/* policy-probe: from a JSON request to the frames that a worker is sent: see core/policy/wire.h. */
 #include "policy-probe.h"
 
 #include "alerts/alert.h"

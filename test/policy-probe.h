@@ -1,5 +1,5 @@
-/* What the two halves of policy-probe share: reading a request (policy-probe-ask.c), driving a worker and writing the
- * answer (policy-probe.c). */
+/* What the parts of policy-probe share: the request as frames (policy-probe-ask.c), a worker's frames as the answer
+ * (policy-probe-take.c), and the conversation itself (policy-probe.c). */
 #pragma once
 
 #include "base/buf.h"
@@ -34,3 +34,10 @@ void probe_write_judge(struct buf *b, const struct request *q);
 void probe_write_retrigger(struct buf *b, const struct request *q, const char *key);
 void probe_write_resolve(struct buf *b, const struct request *q, const char *key, const char *policy);
 void probe_write_compose(struct buf *b, const struct request *q, const char *key);
+
+/* What a frame said, as members of the answer. */
+void probe_take_ready(cJSON *answer, struct wire_reader *r, bool *survey_r);
+cJSON *probe_take_judged(cJSON *answer, struct wire_reader *r); /* the member `judged` */
+void probe_take_retriggered(cJSON *answer, struct wire_reader *r);
+void probe_take_resolved(cJSON *answer, struct wire_reader *r);
+void probe_take_composed(cJSON *answer, struct wire_reader *r);
