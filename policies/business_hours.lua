@@ -14,7 +14,7 @@
 --                 holidays   days on which there is nobody, such as ["2026-12-25"] (default none)
 --                 urgent     alerts of this severity and worse never wait; "" for none (default "critical")
 
--- The moment at which the hours begin, or now when they have begun; nil when that is more than a week away.
+-- The moment at which the hours begin, or now when they have begun; nil when that is far away.
 local function next_opening(ctx)
     local config = ctx.config
     local zone, hours = config.zone or "UTC", config.hours or "Mon-Fri 09:00-17:00"
@@ -25,7 +25,7 @@ local function next_opening(ctx)
             return t, zone
         end
         local at = time.parts(t, zone)
-        t = t + 86400 - at.hour * 3600 - at.minute * 60 - at.second // 1 -- the midnight that ends the holiday
+        t = t + 86400 - at.hour * 3600 - at.minute * 60 - at.second -- the midnight that ends the holiday
     end
     return nil, zone
 end
@@ -49,7 +49,7 @@ return policy.extend(policy.base, {
         if opens == ctx.now then
             return super()
         elseif opens == nil then
-            return false, "out_of_hours", "and nobody comes within a week"
+            return false, "out_of_hours", "and nobody comes for weeks"
         end
         return false, "out_of_hours", "until " .. time.format(opens, "iso", zone)
     end,

@@ -45,6 +45,16 @@ describe("agent_loop_guard", function()
         end
     end)
 
+    it("wants a name that Kubernetes would give", function()
+        local digits = "-a1b2c3d4e5f60718"
+        assert.equal("own_task", reason(alert{alertname = "A", job_name = "x" .. digits}))
+        assert.equal("own_task", reason(alert{alertname = "A", job_name = ("x"):rep(253 - #digits) .. digits}))
+        assert.is_true(p:decide(alert{alertname = "A", job_name = ("x"):rep(254 - #digits) .. digits}).keep)
+        assert.equal("own_task", reason(alert{alertname = "A", pod = "x-a1b2c3d4e5f" .. "x7k2p"}))
+        assert.is_true(p:decide(alert{alertname = "A", pod = "x-a1b2c3d4e5" .. "x7k2p"}).keep)
+        assert.is_true(p:decide(alert{alertname = "A", pod = "x" .. digits .. "0-x7k2p"}).keep)
+    end)
+
     it("takes namespaces from the config", function()
         local controller = find{alertname = "KelosControllerDown"}
         assert.equal("agent_namespace", reason(controller))

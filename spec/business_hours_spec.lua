@@ -50,6 +50,27 @@ describe("business_hours", function()
         assert.equal("until 2026-12-28T09:00:00+01:00", p:decide(warning, {config = config}).detail)
     end)
 
+    it("opens at the midnight that ends a holiday", function()
+        local config = {zone = "Europe/Rome", hours = "Mon-Fri", holidays = {"2026-12-24"}}
+        clock.at "2026-12-24T10:37:21 Europe/Rome"
+        assert.equal("until 2026-12-25T00:00:00+01:00", p:decide(warning, {config = config}).detail)
+        config = {hours = "Mon-Fri", holidays = {"2026-12-24"}}
+        clock.at "2026-12-24T23:59:59Z"
+        assert.equal("until 2026-12-25T00:00:00Z", p:decide(warning, {config = config}).detail)
+    end)
+
+    it("waits when it is holiday for ever", function()
+        local holidays = {}
+        for day = 1, 31 do
+            holidays[#holidays + 1] = ("2026-07-%02d"):format(day)
+            holidays[#holidays + 1] = ("2026-08-%02d"):format(day)
+        end
+        clock.at "2026-07-01T10:00:00Z"
+        local d = p:decide(warning, {config = {holidays = holidays}})
+        assert.is_false(d.keep)
+        assert.equal("and nobody comes for weeks", d.detail)
+    end)
+
     it("lets urgent alerts through at any time", function()
         clock.at "2026-03-07T23:00:00Z"
         assert.is_true(p:decide(critical).keep)

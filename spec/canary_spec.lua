@@ -29,6 +29,14 @@ describe("canary", function()
         end
     end)
 
+    it("begins at one bucket exactly, and with a tenth", function()
+        local a = alert.from "oom.json"
+        local number = tonumber(p:decide(a, {config = {share = 0}}).detail:match "%d+")
+        assert.is_false(p:decide(a, {config = {share = number}}).keep)
+        assert.is_true(p:decide(a, {config = {share = number + 1}}).keep)
+        assert.matches("the share ends before 10$", p:decide(alert{alertname = "not in it"}).detail)
+    end)
+
     it("says why not", function()
         local d = p:decide(alert.from "oom.json", {config = {share = 0}})
         assert.equal("not_in_canary", d.reason)

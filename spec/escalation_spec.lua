@@ -48,13 +48,31 @@ describe("escalation", function()
         -- the streak that follows
         assert.is_true((retrigger({attempts = 5}, {state = {forgotten = 3}})))
         assert.is_false((retrigger({attempts = 6}, {state = {forgotten = 3}})))
-        assert.is_false((retrigger{attempts = 3, completed_at = clock.ago "23h"}))
+        assert.is_false((retrigger{attempts = 3, completed_at = clock.ago "24h"}))
+        assert.equal("A", p:decide(fires(), {last = {task = "t", phase = "Failed", attempts = 3, created_at = clock.ago "26h",
+                                                     completed_at = clock.ago "25h"}}).title)
+    end)
+
+    it("goes by when a Task was made that never ended", function()
+        local last = {gone = true, phase = "Running", completed_at = 0, attempts = 3, created_at = clock.ago "23h"}
+        assert.is_false((retrigger(last)))
+        last.created_at = clock.ago "25h"
+        assert.is_true((retrigger(last)))
+        last.attempts, last.created_at = 1, clock.ago "10m"
+        assert.equal(clock.ahead "5m", (retrigger(last)))
+    end)
+
+    it("has nothing to forget of the first Task", function()
+        local _, _, _, state = retrigger{attempts = 0, completed_at = clock.ago "25h"}
+        assert.same({}, state)
     end)
 
     it("tells the Task which attempt it is", function()
         local first = p:decide(fires())
         assert.equal("A", first.title)
         assert.matches("^This is attempt 1 of 3 to deal with this alert%.\n\nalertname: A$", first.body)
+        assert.equal("A (attempt 2 of 3)", p:decide(fires(), {last = {task = "t", phase = "Failed", attempts = 1,
+            created_at = clock.ago "2h", completed_at = clock.ago "1h"}}).title)
         local last = p:decide(fires(), {last = {task = "t", phase = "Failed", attempts = 2, created_at = clock.ago "2h",
                                                 completed_at = clock.ago "1h", starts_at = clock.ago "3h"}})
         assert.equal("A (attempt 3 of 3)", last.title)

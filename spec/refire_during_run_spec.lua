@@ -23,6 +23,7 @@ describe("refire_during_run", function()
     it("leaves alone what has fired all along", function()
         assert.is_false((retrigger(clock.epoch "2026-03-04T08:58:20Z")))
         assert.is_false((retrigger(clock.ago "70m")), "before the Task was made: the poll was late, not the remedy")
+        assert.is_false((retrigger(clock.ago "60m")), "as the Task was made")
     end)
 
     it("happens once", function()

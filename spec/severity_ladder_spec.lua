@@ -40,6 +40,9 @@ describe("severity_ladder", function()
         assert.equal(200, decide("sev2", config).priority)
         assert.is_false(decide("sev3", config).keep)
         assert.is_false(decide("critical", config).keep)
+        local long = {}
+        for i = 1, 12 do long[i] = "sev" .. i end
+        assert.equal(1000, decide("sev12", {ladder = long, from = "sev12", unknown = "sev12"}).priority)
     end)
 
     it("says what is wrong with a config", function()
