@@ -306,7 +306,7 @@ int judge_start(struct worker_pool *pool, const struct judge_setup *setup, judge
     j->quarantined = xcalloc(f->n + 1, sizeof *j->quarantined);
     judge_name_number(j, "default");
     for (size_t i = 0; i < f->n_problems; i++) {
-        char *text = xasprintf("%s %s", f->problems[i].file, f->problems[i].sentence);
+        char *text = policy_problem_text(&f->problems[i]);
         sentences_add(&j->problems, SIZE_MAX, text);
         free(text);
     }

@@ -1,6 +1,7 @@
 /* The policy files of --policies DIR, read by the engine and handed to the worker: *.lua files directly in
  * DIR, in byte order of their names, through one directory descriptor. Where DIR is a mounted ConfigMap, that
- * is the one behind its `..data` link, opened once: all files come from one generation, however often the link moves meanwhile.
+ * is the one behind its `..data` link, opened once: all files come from one generation, however often the link
+ * moves meanwhile.
  * lib_*.lua are libraries: policies include them. Neither: *_spec.lua, names that start with ".", and default.lua
  * (the bundled one's name: a problem). The engine never parses them.
  *
