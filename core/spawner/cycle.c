@@ -153,8 +153,7 @@ static void on_applied(void *arg, const struct store_result *results, size_t n, 
 static int start_poll(struct cycle *c, struct err *e)
 {
     const struct spawner *s = c->spawner;
-    if (policy_files_read(c->env.policies_dir, &c->files, e) != 0)
-        return err_wrap(e, "reading policies");
+    c->files = policy_set_get(c->env.policies);
     struct poll_auth auth = {0};
     if (spawner_auth(c->spawners, s, c->env.secrets_dir, &auth, e) != 0)
         return -1;
@@ -203,8 +202,7 @@ static int start_applying(struct cycle *c, struct err *e)
 {
     if (cycle_make_tasks(c, e) != 0)
         return -1;
-    for (size_t i = 0; i < judge_problems(c->judge); i++)
-        cycle_add_note(c, xstrdup(judge_problem(c->judge, i)));
+    cycle_note_problems(c);
     for (size_t i = 0; i < judge_notes(c->judge); i++)
         cycle_add_note(c, xstrdup(judge_note(c->judge, i)));
     if (c->mode == CYCLE_PLAN)
@@ -397,7 +395,7 @@ void cycle_free(struct cycle **cycle)
     plan_free(&c->plan);
     spawner_facts_free(&c->facts);
     alert_set_free(&c->set);
-    policy_files_free(&c->files);
+    policy_set_put(c->env.policies, c->files);
     status_deinit(&c->status);
     free(c->items);
     free(c->name_errors);

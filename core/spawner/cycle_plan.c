@@ -343,8 +343,7 @@ void cycle_make_status(struct cycle *c)
     if (!c->failed && !in.suspended)
         in.n_errors = count_errors(c, &first);
     in.first_error = first;
-    if (c->judge != NULL && judge_problems(c->judge) > 0)
-        in.policy_problem = judge_problem(c->judge, 0);
+    in.policy_problem = cycle_policy_problem(c);
     status_make(&in, &c->status);
     free(first);
 }

@@ -46,7 +46,7 @@ struct cycle {
     struct err err;
     bool failed, source_failed;
 
-    struct policy_files *files;
+    const struct policy_files *files; /* of env.policies */
     struct poll *poll;
     struct alert_set *set;
     struct judge *judge;
@@ -93,5 +93,8 @@ void cycle_take_results(struct cycle *c, const struct store_result *results, siz
 void cycle_make_status(struct cycle *c);
 
 void cycle_add_note(struct cycle *c, char *sentence); /* takes the string */
+/* cycle_policy.c: what is wrong with the policies, as their set and this cycle's worker know it */
+void cycle_note_problems(struct cycle *c);
+const char *cycle_policy_problem(struct cycle *c); /* for the status; NULL: nothing. Lives as long as the cycle */
 const struct retrigger_answer *cycle_answer(const struct cycle *c, size_t item); /* NULL: it was not asked */
 const struct item *cycle_item(const struct cycle *c, size_t alert, size_t *i_r); /* NULL: the policy did not keep it */
