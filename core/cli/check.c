@@ -98,9 +98,11 @@ static int check_spawner(struct engine *g, const struct policy_files *files, con
     return problems;
 }
 
-static int check_all(struct engine *g, const struct spawner_set *set, size_t *bad, struct err *e)
+static int check_all(struct engine *g, const struct spawner_set *set, const struct options *o, size_t *bad, struct err *e)
 {
     const struct policy_files *files = policy_set_get(g->policies);
+    if (o->policies != NULL && files->n == 0)
+        printf("no policies in %s: the default policy judges\n", o->policies);
     struct policy_files *served = NULL;
     int rc = check_policies(g, files, &served, bad, e);
     policy_set_put(g->policies, files);
@@ -123,7 +125,7 @@ int verb_check(const struct options *o)
         return verb_fail(&e);
     int rc = engine_open(o, ENGINE_OFFLINE, &g, &e);
     if (rc == 0)
-        rc = check_all(&g, set, &bad, &e);
+        rc = check_all(&g, set, o, &bad, &e);
     engine_close(&g);
     spawner_set_free(&set);
     if (rc != 0)

@@ -57,6 +57,7 @@ const struct policy_problem *policy_files_problem(const struct policy_files *f, 
 void policy_files_add_problem(struct policy_files *f, const char *file, const char *sentence);
 uint64_t policy_files_hash(const struct policy_files *f);
 enum { POLICY_HASH = 33 }; /* 32 hex digits */
-/* XXH3-128 of a reload unit: a policy's file and the libraries that it included (numbers in f->libs). */
+/* Of a reload unit: XXH3-128 (seed 0, canonical byte order) over a policy's file and then the libraries that it included
+ * (numbers in f->libs), in byte order of their names; of each the name, a NUL, the source, a NUL. */
 void policy_unit_hash(const struct policy_files *f, size_t file, const uint32_t *libs, size_t n_libs,
                       char out[POLICY_HASH]);

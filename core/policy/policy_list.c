@@ -73,6 +73,13 @@ static int compare_libs(const void *a, const void *b, void *libs)
     return strcmp(l[*(const uint32_t *)a].name, l[*(const uint32_t *)b].name);
 }
 
+static void hash_text(XXH3_state_t *x, const struct policy_file *file)
+{
+    XXH3_128bits_update(x, file->name, strlen(file->name) + 1);
+    XXH3_128bits_update(x, file->source, file->len);
+    XXH3_128bits_update(x, "", 1);
+}
+
 void policy_unit_hash(const struct policy_files *f, size_t file, const uint32_t *libs, size_t n_libs,
                       char out[POLICY_HASH])
 {
@@ -83,9 +90,9 @@ void policy_unit_hash(const struct policy_files *f, size_t file, const uint32_t 
     if (n_libs > 1)
         qsort_r(sorted, n_libs, sizeof *sorted, compare_libs, f->libs);
     XXH3_128bits_reset(x);
-    hash_file(x, &f->files[file]);
+    hash_text(x, &f->files[file]);
     for (size_t i = 0; i < n_libs; i++)
-        hash_file(x, &f->libs[sorted[i]]);
+        hash_text(x, &f->libs[sorted[i]]);
     XXH128_hash_t hash = XXH3_128bits_digest(x);
     snprintf(out, POLICY_HASH, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
     XXH3_freeState(x);
