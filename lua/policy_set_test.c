@@ -255,7 +255,7 @@ static void put_update(int mark)
 {
     static const char *const files[] = {"a.lua", "b.lua", "lib_x.lua", NULL};
     char *a = xasprintf("return { api = 1, name = 'a', match = 'a=b', describe = 'mark %d' }", mark);
-    char *b = xasprintf("local x = include 'lib_x' return { api = 1, name = 'b', describe = x .. ' of mark %d' }", mark);
+    char *b = xasprintf("local x = include 'lib_x' return { api = 1, name = 'b', describe = x .. ' mark %d' }", mark);
     char *x = xasprintf("return 'x'  -- mark %d", mark);
     swap_config_map(files, (const char *const[]){a, b, x});
     free(a);
@@ -354,6 +354,9 @@ static void things_that_are_no_files(void **state)
 {
     (void)state;
     static const char *const names[] = {"dir.lua", "fifo.lua", "out.lua", "empty.lua", "large.lua"};
+    static const char *const says[] = {"dir.lua is no regular file;", "empty.lua is empty;", "fifo.lua is no regular file;",
+                                       "large.lua is larger than 64 KiB;",
+                                       "out.lua is a link that leads out of the directory;"};
     for (size_t i = 0; i < 5; i++)
         put_policy(names[i], names[i], "first");
     open_set();
@@ -370,11 +373,8 @@ static void things_that_are_no_files(void **state)
     WAIT(policy_set_problems(w.set) == 5);
     for (size_t i = 0; i < 5; i++) {
         assert_true(serves(names[i], "first"));
-        assert_true(strncmp(policy_set_problem(w.set, i),
-                            (const char *const[]){"dir.lua is no regular file; its last good version ", "empty.lua is empty; ",
-                                                  "fifo.lua is no regular file; ", "large.lua is larger than 64 KiB; ",
-                                                  "out.lua is a link that leads out of the directory; "}[i],
-                            20) == 0);
+        assert_true(strncmp(policy_set_problem(w.set, i), says[i], strlen(says[i])) == 0);
+        assert_non_null(strstr(policy_set_problem(w.set, i), "; its last good version "));
     }
 }
 
@@ -472,7 +472,7 @@ static void a_library_breaks_one_of_two(void **state)
 {
     (void)state;
     put("lib_x.lua", "return { f = function() return 'one' end, g = 1 }");
-    put("a.lua", "local x = include 'lib_x' local describe = x.f() return { api = 1, name = 'a', describe = describe }");
+    put("a.lua", "local x = include 'lib_x' local d = x.f() return { api = 1, name = 'a', describe = d }");
     put("b.lua", "local x = include 'lib_x' return { api = 1, name = 'b', describe = tostring(x.g) }");
     open_set();
     put("lib_x.lua", "return { g = 2 }");

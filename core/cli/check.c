@@ -98,7 +98,8 @@ static int check_spawner(struct engine *g, const struct policy_files *files, con
     return problems;
 }
 
-static int check_all(struct engine *g, const struct spawner_set *set, const struct options *o, size_t *bad, struct err *e)
+static int check_all(struct engine *g, const struct spawner_set *set, const struct options *o, size_t *bad,
+                     struct err *e)
 {
     const struct policy_files *files = policy_set_get(g->policies);
     if (o->policies != NULL && files->n == 0)

@@ -35,10 +35,13 @@ static char *reason_of(const struct judge *j, size_t i, const char *file)
 {
     const char *problem = judge_file_problem(j, i);
     size_t n = strlen(file);
-    for (size_t k = 0; problem == NULL && k < judge_problems(j); k++)
-        if (strncmp(judge_problem(j, k), file, n) == 0 && (judge_problem(j, k)[n] == ':' || judge_problem(j, k)[n] == ' '))
-            problem = judge_problem(j, k);
-    return problem != NULL ? xstrdup(problem) : xasprintf("%s: is not among the policies that the worker has loaded", file);
+    for (size_t k = 0; problem == NULL && k < judge_problems(j); k++) {
+        const char *said = judge_problem(j, k);
+        if (strncmp(said, file, n) == 0 && (said[n] == ':' || said[n] == ' '))
+            problem = said;
+    }
+    return problem != NULL ? xstrdup(problem)
+                           : xasprintf("%s: is not among the policies that the worker has loaded", file);
 }
 
 struct policy_verdict *policy_examine_verdicts(const struct judge *j, const struct policy_files *files)

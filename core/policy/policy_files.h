@@ -48,7 +48,7 @@ struct policy_files {
 int policy_files_read(const char *dir, struct policy_files **files_r, struct err *e);
 void policy_files_free(struct policy_files **files);
 
-/* "x.lua is empty", "x.lua:3: unexpected symbol": the sentence with the file's name, which it may begin with. free(). */
+/* "x.lua is empty", "x.lua:3: unexpected symbol": the sentence with the file's name, with which it may begin. free() */
 char *policy_problem_text(const struct policy_problem *p);
 /* Why a file has length 0, or NULL. */
 const struct policy_problem *policy_files_problem(const struct policy_files *f, const char *file);
@@ -57,7 +57,7 @@ const struct policy_problem *policy_files_problem(const struct policy_files *f, 
 void policy_files_add_problem(struct policy_files *f, const char *file, const char *sentence);
 uint64_t policy_files_hash(const struct policy_files *f);
 enum { POLICY_HASH = 33 }; /* 32 hex digits */
-/* Of a reload unit: XXH3-128 (seed 0, canonical byte order) over a policy's file and then the libraries that it included
- * (numbers in f->libs), in byte order of their names; of each the name, a NUL, the source, a NUL. */
+/* Of a reload unit: XXH3-128 (seed 0, canonical byte order) over a policy's file and then the libraries that it
+ * included (numbers in f->libs), in byte order of their names; of each the name, a NUL, the source, a NUL. */
 void policy_unit_hash(const struct policy_files *f, size_t file, const uint32_t *libs, size_t n_libs,
                       char out[POLICY_HASH]);

@@ -188,8 +188,8 @@ static void on_event(uv_fs_event_t *h, const char *name, int events, int status)
     look(h->data);
 }
 
-/* A directory that was removed and made anew is another one, of which the old watch hears nothing: so it is watched anew
- * at every tick, before it is read. */
+/* A directory that was removed and made anew is another one, of which the old watch hears nothing: so it is watched
+ * anew at every tick, before it is read. */
 static void watch(struct follower *f)
 {
     if (f->watching)

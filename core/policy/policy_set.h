@@ -7,8 +7,8 @@
  * a generation may hold different versions of one library, and a cycle never sees half of an update.
  *
  * Changes are noticed by the directory's events (a mounted ConfigMap: its ..data link moves) and, as a backstop, by
- * reading it every POLICY_SET_EVERY_MS; they are taken up once two readings in a row, POLICY_SET_SETTLE_MS apart, are the
- * same, so that a file that is being written is not taken half. */
+ * reading it every POLICY_SET_EVERY_MS; they are taken up once two readings in a row, POLICY_SET_SETTLE_MS apart, are
+ * the same, so that a file that is being written is not taken half. */
 #pragma once
 
 #include "base/err.h"
@@ -30,10 +30,11 @@ struct policy_set;
 
 /* Reads `dir` (NULL: no files) once. -1: it cannot be read at all. */
 int policy_set_create(const char *dir, struct policy_set **set_r, struct err *e);
-/* `run` only: examines what was read, then follows changes, and logs both. `changed` is called when other versions serve
- * than before, or other problems are known: a reason for every spawner's cycle. Before the first examination
+/* `run` only: examines what was read, then follows changes, and logs both. `changed` is called when other versions
+ * serve than before, or other problems are known: a reason for every spawner's cycle. Before the first examination
  * policy_set_get serves what was read. A directory that goes away, or that cannot be read, changes nothing but the
- * problems. What failed is tried again every POLICY_SET_RETRY_MS, too: a worker may have died of the machine's troubles. */
+ * problems. What failed is tried again every POLICY_SET_RETRY_MS, too: a worker may have died of the machine's
+ * troubles. */
 int policy_set_follow(struct policy_set *set, uv_loop_t *loop, struct worker_pool *pool,
                       const struct judge_limits *limits, void (*changed)(void *arg), void *arg, struct err *e);
 void policy_set_stop(struct policy_set *set); /* no more examinations; the loop must run on to close what is open */

@@ -290,7 +290,8 @@ int policy_units_take(struct policy_units *u, const struct policy_files *read, c
     struct policy_files *served = make_served(read, fates);
     int rc = 0;
     if (bytes_of(served) > POLICY_UNITS_BYTES_MAX) {
-        rc = err_set(e, ERR_LIMIT, "policies and libraries, with those of last good versions, would be larger than %d MiB",
+        rc = err_set(e, ERR_LIMIT,
+                     "policies and libraries, with those of last good versions, would be larger than %d MiB",
                      POLICY_UNITS_BYTES_MAX / (1024 * 1024));
         policy_files_free(&served);
     } else {

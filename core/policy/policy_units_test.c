@@ -155,7 +155,8 @@ static void a_broken_one_keeps_its_last_good_version(void **state)
     struct step good = {{{FILE("a.lua", "a1")}, {FILE("b.lua", "b1")}}, {{0}}};
     take(good);
     now += 60 * MOMENT_SECOND;
-    take((struct step){{{FILE("a.lua", "a2")}, {FILE("b.lua", "b("), .problem = "b.lua:31: unexpected symbol"}}, {{0}}});
+    take((struct step){{{FILE("a.lua", "a2")}, {FILE("b.lua", "b("), .problem = "b.lua:31: unexpected symbol"}},
+                       {{0}}});
     expect_counts(1, 1, 0, 0);
     assert_string_equal(serving("a.lua"), "a2");
     assert_string_equal(serving("b.lua"), "b1");
@@ -321,7 +322,8 @@ static void an_unchanged_one_cannot_fail(void **state)
 static void problems_stand_in_order_of_files(void **state)
 {
     (void)state;
-    take((struct step){{{FILE("b.lua", "b("), .problem = "b.lua:2: no"}, {FILE("z.lua", "")}}, {{FILE("lib_x.lua", "")}}});
+    take((struct step){{{FILE("b.lua", "b("), .problem = "b.lua:2: no"}, {FILE("z.lua", "")}},
+                       {{FILE("lib_x.lua", "")}}});
     assert_int_equal(change.n_problems, 3);
     assert_string_equal(change.problems[0], "b.lua:2: no");
     assert_string_equal(change.problems[1], "lib_x.lua is empty");

@@ -1,5 +1,5 @@
-/* What is wrong with the policies, in a cycle's log and status. The set of policies knows what lies in the directory, the
- * worker of this cycle knows what it made of the generation that serves; mostly they say the same. */
+/* What is wrong with the policies, in a cycle's log and status. The set of policies knows what lies in the directory,
+ * the worker of this cycle knows what it made of the generation that serves; mostly they say the same. */
 #include "spawner/cycle_private.h"
 
 #include "base/mem.h"
