@@ -354,8 +354,8 @@ static void things_that_are_no_files(void **state)
 {
     (void)state;
     static const char *const names[] = {"dir.lua", "fifo.lua", "out.lua", "empty.lua", "large.lua"};
-    static const char *const says[] = {"dir.lua is no regular file;", "empty.lua is empty;", "fifo.lua is no regular file;",
-                                       "large.lua is larger than 64 KiB;",
+    static const char *const says[] = {"dir.lua is no regular file;", "empty.lua is empty;",
+                                       "fifo.lua is no regular file;", "large.lua is larger than 64 KiB;",
                                        "out.lua is a link that leads out of the directory;"};
     for (size_t i = 0; i < 5; i++)
         put_policy(names[i], names[i], "first");
