@@ -13,9 +13,9 @@
  * and disagree do not make a flapping alert). startsAt is compared in whole seconds; one that cannot be read, or is
  * before 1970, says nothing.
  *
- * Collapse. When a poll holds fewer than half of the alerts of the one before (EPISODES_COLLAPSE_MIN), more likely
- * something went wrong on the way than everything got well. Such a poll, and every one after it until at least half of
- * them are back or EPISODES_FREEZE has passed, is frozen: an alert that it does not hold is not missed by it. So an alert
+ * Collapse. When a poll holds fewer than half of the alerts of the one before (none, of 2 or 3), more likely something
+ * went wrong on the way than everything got well. Such a poll, and every one after it until one holds enough of the
+ * count before the collapse again or EPISODES_FREEZE has passed, is frozen: an alert that it does not hold is not missed by it. So an alert
  * that was there before the freeze and is there again has never been away (unless its startsAt is later: a flap).
  * Whatever a frozen poll does hold is held as by any other: `polls` counts the polls that held the alert, frozen or not.
  * The poll that ends the freeze is not frozen, and its count is the new measure: what it does not hold is missed for the
@@ -36,7 +36,7 @@
 
 enum {
     EPISODES_RESOLVED_POLLS = 2,
-    EPISODES_COLLAPSE_MIN = 4,   /* alerts before; fewer are too few to call it a collapse, unless all of 2 or 3 go */
+    EPISODES_COLLAPSE_MIN = 4,   /* alerts before; with 2 or 3 it is a collapse when all go, with 1 never */
     EPISODES_MAX = 200000,       /* of one spawner; those longest away are forgotten first, and when none is away the
                                     newest are strangers: those with the highest fingerprints */
 };

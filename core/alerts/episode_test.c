@@ -111,7 +111,9 @@ static const struct timeline timelines[] = {
     {"collapse: new alerts in it", {"*9:5 |", "a70 | frozen a=1,0,1,0,120,-", "a70 | frozen a=2,0,1,0,120,-",
                                     "| frozen a=2,0,1,0,120,-", "@900 a70 | thawed a=3,0,1,0,120,-"}},
     {"collapse: fewer are too few", {"a5 b5 c5 |", "a5 | thawed b=1,0,1,60,60,-", "| thawed", "b9 |"}},
-    {"collapse: all of 2", {"a5 b5 |", "| frozen", "a5 | frozen", "@900 | thawed a=2,0,1,900,60,-"}},
+    {"collapse: all of 2", {"a5 b5 |", "| frozen", "| frozen", "@900 | thawed a=1,0,1,1020,60,-"}},
+    {"collapse: all of 3, one is back", {"a5 b5 c5 |", "| frozen", "a5 | thawed a=2,0,1,0,60,- b=1,0,1,120,60,-",
+                                         "| thawed b=1,0,1,180,60,r"}},
     {"collapse: 1 is none", {"a5 |", "| thawed"}},
     {"collapse: half is none", {"*10:5 |", "*5:5 | thawed", "*2:5 | frozen", "*3:5 | thawed"}},
     {"collapse: 1 of 4", {"*4:5 |", "*1:5 | frozen", "*2:5 | thawed"}},
@@ -356,7 +358,7 @@ static void model_next(struct model *m)
     const struct model_poll *old = m->n > 0 ? p - 1 : NULL;
     int64_t now = old != NULL ? old->now : BASE;
     uint32_t trouble = dice(40);
-    now += trouble == 0 ? 40000 : trouble == 1 ? -3600 : trouble == 2 ? 700 : 60;
+    now += trouble == 0 ? 60000 : trouble == 1 ? -3600 : trouble == 2 ? 700 : 60;
     bool gone = trouble == 3 || (old != NULL && old->frozen && dice(3) > 0);
     *p = (struct model_poll){.now = now};
     for (int a = 0; a < M_ALERTS; a++) {
@@ -364,7 +366,7 @@ static void model_next(struct model *m)
         for (int i = m->n - 1; i >= 0 && before < 0; i--)
             before = m->polls[i].starts_at[a];
         bool held = old != NULL && old->starts_at[a] >= 0;
-        bool hold = gone ? dice(6) == 0 : held ? dice(8) > 0 : dice(4) == 0;
+        bool hold = gone ? dice(6) == 0 : held ? dice(8) > 0 : dice(a % 2 == 0 ? 4 : 30) == 0;
         int64_t at = before < 0 || dice(6) == 0 ? now - 50 + dice(60) : before;
         p->starts_at[a] = !hold ? -1 : dice(30) == 0 ? 0 : dice(20) == 0 ? at - 500 : at;
     }
@@ -435,9 +437,9 @@ static void test_model(void **state)
         }
         episodes_free(&eps);
     }
+    print_message("%zu frozen polls, %zu times resolved, %zu forgotten\n", frozen, resolved, forgotten);
     /* the dice came upon all of it */
     assert_true(frozen > 50 && resolved > 50 && forgotten > 10 && episodes > 50);
-    print_message("%zu frozen polls, %zu times resolved, %zu forgotten\n", frozen, resolved, forgotten);
 }
 
 /* --- identities --- */
