@@ -27,9 +27,15 @@ static int get_notes(struct wire_reader *r, unsigned hooks, struct extras *x, st
     if (x->n_notes == 0 || x->n_notes > hooks * WIRE_NOTES_MAX)
         return err_set(e, ERR_INVALID, "%u notes of %u hooks", x->n_notes, hooks);
     for (uint32_t i = 0; i < x->n_notes; i++) {
-        struct wire_text name, value;
+        struct wire_text name, value, other;
+        struct wire_reader before = x->notes;
         if (get_note(r, &name, &value, e) != 0)
             return -1;
+        for (uint32_t k = 0; k < i; k++, wire_get_text(&before)) {
+            other = wire_get_text(&before);
+            if (other.len == name.len && memcmp(other.s, name.s, name.len) == 0)
+                return err_set(e, ERR_INVALID, "a note twice");
+        }
     }
     return 0;
 }

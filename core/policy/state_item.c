@@ -1,7 +1,7 @@
 /* ctx.state of one key as bytes: a wire tree 'm' of scalars. Looking whether it is one, and applying changes. */
 #include "policy/judge_private.h"
 
-#include "base/mem.h"
+#include "base/utf8.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,6 +12,11 @@ struct entry {
     struct wire_text name;
     struct wire_text value; /* the tree; one byte 'z' removes the name */
 };
+
+static bool is_text(struct wire_text t, size_t max)
+{
+    return t.len <= max && utf8_valid(t.s, t.len) == t.len && (t.len == 0 || memchr(t.s, '\0', t.len) == NULL);
+}
 
 static bool is_scalar(struct wire_reader *r, bool nulls)
 {
@@ -31,7 +36,7 @@ static bool is_scalar(struct wire_reader *r, bool nulls)
         memcpy(&d, &bits, sizeof d);
         return isfinite(d);
     case 's':
-        return wire_get_text(r).len <= WIRE_STATE_STRING_MAX;
+        return is_text(wire_get_text(r), WIRE_STATE_STRING_MAX);
     default:
         return false;
     }
@@ -59,8 +64,8 @@ static const char *read_entries(const char *tree, size_t len, size_t names_max, 
         struct entry *x = &v[i];
         x->name = wire_get_text(&r);
         x->value.s = r.p;
-        if (x->name.len == 0 || x->name.len > WIRE_STATE_NAME_MAX)
-            return "holds a name of a wrong length";
+        if (x->name.len == 0 || !is_text(x->name, WIRE_STATE_NAME_MAX))
+            return "holds a name that is none";
         if (!is_scalar(&r, nulls))
             return "holds a value that cannot be kept";
         x->value.len = (size_t)(r.p - x->value.s);
@@ -104,7 +109,7 @@ int state_item_apply(const char *item, size_t item_len, const char *changes, siz
 {
     struct entry old[WIRE_STATE_NAMES_MAX], new[JUDGE_STATE_CHANGES_MAX];
     struct entry all[WIRE_STATE_NAMES_MAX + JUDGE_STATE_CHANGES_MAX];
-    size_t n_old = 0, n_new, bytes = 0;
+    size_t n_old = 0, n_new, bytes = 5; /* the head counts too */
     if (item_len > 0 && read_entries(item, item_len, WIRE_STATE_NAMES_MAX, false, old, &n_old) != NULL)
         n_old = 0; /* the policy was not shown it either */
     const char *wrong = read_entries(changes, changes_len, JUDGE_STATE_CHANGES_MAX, true, new, &n_new);
