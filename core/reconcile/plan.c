@@ -1,8 +1,8 @@
-/* The plan: see plan.h.
+/* The plan's first step, groups and the join with the store: see plan.h.
  *
  * `order` is sorted three times, by identity (groups), by name (shared Task names), and at last by (priority, arrival):
  * joins without another table, n log n, and nothing a hostile alert could make quadratic. */
-#include "reconcile/plan.h"
+#include "reconcile/plan_private.h"
 
 #include "base/mem.h"
 
@@ -55,12 +55,6 @@ static int by_name(const void *a, const void *b, void *arg)
     size_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     int c = strcmp(items[x].name, items[y].name);
     return c != 0 ? c : compare_place(items, x, y);
-}
-
-static void decide(struct decision *d, enum verdict verdict, enum reason reason)
-{
-    d->verdict = verdict;
-    d->reason = reason;
 }
 
 static void groups_find(struct plan *p, const struct item *items)
@@ -215,119 +209,6 @@ struct plan *plan_create(const struct item *items, size_t n, const struct spawne
     return p;
 }
 
-static bool asks(const struct decision *d)
-{
-    return d->match == MATCH_FINISHED || d->match == MATCH_GONE;
-}
-
-size_t plan_questions(const struct plan *p, size_t *items_r)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < p->n; i++)
-        if (asks(&p->decisions[p->order[i]])) {
-            if (items_r != NULL)
-                items_r[n] = p->order[i];
-            n++;
-        }
-    return n;
-}
-
-/* A Task that somebody deletes again and again comes back at most once in a poll interval. A creation that lies further
- * ahead than that is a clock that was set back: it must not silence the alert. */
-static bool recreate_waits(const struct key_fact *key, const struct plan_limits *limits, moment_t now,
-                           moment_t *until_r)
-{
-    moment_t since;
-    if (key == NULL || key->created_at == MOMENT_NONE || __builtin_sub_overflow(now, key->created_at, &since))
-        return false;
-    if (__builtin_add_overflow(key->created_at, limits->poll_interval_us, until_r))
-        *until_r = MOMENT_NONE;
-    return since < limits->poll_interval_us && since > -limits->poll_interval_us;
-}
-
-/* What the item is to have, limits aside: create or retrigger, or why not. */
-static void item_decide(struct decision *d, const struct item *item, const struct spawner_facts *facts,
-                        const struct plan_answer *answer, const struct plan_limits *limits, moment_t now)
-{
-    if (d->match == MATCH_NONE) {
-        decide(d, VERDICT_CREATE, REASON_CREATE_NEW);
-        return;
-    }
-    switch (answer->kind) {
-    case PLAN_ERROR:
-        decide(d, VERDICT_ERROR, answer->reason);
-        return;
-    case PLAN_NEVER:
-        decide(d, VERDICT_SKIP, answer->reason != REASON_NONE ? answer->reason : REASON_DEDUP_FINISHED);
-        return;
-    case PLAN_AT:
-        if (answer->at > now) {
-            decide(d, VERDICT_WAIT, REASON_WAIT_ELIGIBLE);
-            d->eligible_at = answer->at;
-            return;
-        }
-        break;
-    case PLAN_NOW:
-        break;
-    }
-    moment_t until = MOMENT_NONE;
-    if (d->match == MATCH_FINISHED) {
-        decide(d, VERDICT_RETRIGGER, answer->reason != REASON_NONE ? answer->reason : REASON_RETRIGGER_REFIRED);
-    } else if (recreate_waits(spawner_facts_key(facts, item->identity), limits, now, &until)) {
-        decide(d, VERDICT_WAIT, REASON_WAIT_RECREATE);
-        d->eligible_at = until;
-    } else {
-        decide(d, VERDICT_CREATE, REASON_RECREATE_GONE);
-    }
-}
-
-static bool to_be_created(const struct decision *d)
-{
-    return d->verdict == VERDICT_CREATE || d->verdict == VERDICT_RETRIGGER;
-}
-
-static bool takes_name(const struct decision *d)
-{
-    return to_be_created(d) || (d->verdict == VERDICT_WAIT && (d->reason == REASON_LIMIT_TOTAL ||
-                                                               d->reason == REASON_LIMIT_CONCURRENCY));
-}
-
-void plan_decide(struct plan *p, const struct item *items, const struct spawner_facts *facts,
-                 const struct plan_answer *answers, const struct plan_limits *limits, moment_t now)
-{
-    size_t cap = 0, max_active = (size_t)limits->max_concurrency;
-    uint64_t max_total = (uint64_t)limits->max_total_tasks;
-    for (size_t i = 0; i < p->n; i++) {
-        size_t item = p->order[i];
-        struct decision *d = &p->decisions[item];
-        const struct plan_answer *answer = asks(d) ? answers++ : NULL;
-        if (d->match != MATCH_NONE && answer == NULL)
-            continue;
-        /* The first of a name is decided before the others; from then on its `leader` is who took the name. */
-        struct decision *first = &p->decisions[d->leader];
-        if (first != d && takes_name(&p->decisions[first->leader])) {
-            decide(d, VERDICT_SKIP, REASON_DEDUP_NAME);
-            d->match = MATCH_NAME;
-            d->leader = first->leader;
-            d->existing = NULL;
-            continue;
-        }
-        item_decide(d, &items[item], facts, answer, limits, now);
-        if (to_be_created(d)) {
-            if (max_total > 0 && facts->total_created + p->n_work >= max_total) {
-                decide(d, VERDICT_WAIT, REASON_LIMIT_TOTAL);
-            } else if (max_active > 0 && p->active + p->n_work >= max_active) {
-                decide(d, VERDICT_WAIT, REASON_LIMIT_CONCURRENCY);
-            } else {
-                xgrow(&p->work, &cap, p->n_work + 1, sizeof *p->work);
-                p->work[p->n_work++] = item;
-            }
-        }
-        if (takes_name(d))
-            first->leader = item;
-    }
-}
-
 const struct task_fact *plan_replaces(const struct item *item, const struct spawner_facts *facts)
 {
     char space[ITEM_NAME];
@@ -342,6 +223,7 @@ void plan_free(struct plan **p)
     free((*p)->decisions);
     free((*p)->order);
     free((*p)->work);
+    free((*p)->use);
     free(*p);
     *p = NULL;
 }

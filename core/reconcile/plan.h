@@ -54,14 +54,15 @@ struct decision {
     enum item_match match : 8;
     uint32_t leader;       /* MATCH_MEMBER, MATCH_NAME: number of the item that leads; else private */
     moment_t trigger_time; /* of a leader: earliest startsAt of its group */
-    moment_t eligible_at;  /* verdict wait: when it may come again; MOMENT_NONE: unknown */
+    moment_t eligible_at;  /* verdict wait: when it may come again, if nothing else is in its way; MOMENT_NONE: unknown */
     /* MATCH_ACTIVE, MATCH_DELETING, MATCH_FOREIGN: the Task in the way. MATCH_FINISHED: the one to ask the policy about
      * (of all finished ones with the item's name or identity, the last to complete). Else NULL. Which Task a retrigger
      * replaces is another question: plan_replaces. Points into the facts. */
     const struct task_fact *existing;
 };
 
-/* What a policy wants of its own Tasks (`limits`, `mode`), and what it has had. 0: no such limit. */
+/* What a policy wants of its own Tasks (`limits`, `mode`), and what it has had. 0: no such limit. An item is held to the
+ * limits of the policy that judged it; the slots of a reserve are counted over all unfinished Tasks of the spawner. */
 struct policy_limits {
     uint32_t per_hour, per_day; /* Tasks created in a sliding hour and day, retriggers included */
     uint32_t ramp;              /* Tasks in the first cycle after the start; twice as many in each that follows */
@@ -81,6 +82,7 @@ struct plan_limits {
 };
 enum { RAMP_CYCLES_MAX = 16 };                /* after so many cycles the ramp is over */
 
+struct policy_use; /* see policy_use.h */
 struct plan {
     struct decision *decisions;  /* one per item, same order as the items */
     uint32_t *order;             /* item numbers by (priority, arrival) */
@@ -88,6 +90,8 @@ struct plan {
     size_t *work;                /* items to create or retrigger, in order; n_work of them */
     size_t n_work;
     size_t active;               /* owned Tasks before this cycle that are unfinished or being deleted */
+    struct policy_use *use;      /* by plan_limits.policies, once decided */
+    size_t n_policies;
 };
 
 /* Step 1: groups (one leader per identity by (priority, startsAt, fingerprint); its place in the order is its own) and
