@@ -376,6 +376,14 @@ const char *judge_policy_name(const struct judge *j, uint32_t policy)
     return policy < j->n_names ? j->names[policy] : "";
 }
 
+const struct policy_info *judge_policy_named(const struct judge *j, const char *name)
+{
+    for (size_t i = 0; i < j->n_policies; i++)
+        if (strcmp(j->policies[i].name, name) == 0)
+            return judge_policy_info(j, j->policies[i].name_number);
+    return NULL;
+}
+
 size_t judge_problems(const struct judge *j)
 {
     return sentences_len(&j->problems);
