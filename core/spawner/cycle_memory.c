@@ -54,12 +54,12 @@ void cycle_observe(struct cycle *c)
         if (sighted(r))
             sightings[n_sighted++] = (struct sighting){.fingerprint = r->fingerprint, .starts_at = r->starts_at};
     }
-    uint32_t polls, alerts;
-    moment_t frozen_since;
-    episodes_counters(c->memory->episodes, &polls, &alerts, &frozen_since);
+    moment_t since;
+    uint32_t before, now;
+    bool was_frozen = episodes_frozen(c->memory->episodes, &since, &before, &now);
     episodes_observe(c->memory->episodes, sightings, n_sighted, c->now);
     free(sightings);
-    freeze_note(c, frozen_since != MOMENT_NONE);
+    freeze_note(c, was_frozen);
 }
 
 void cycle_keep(struct cycle *c)
