@@ -63,14 +63,14 @@ static void groups_find(struct plan *p, const struct item *items)
     for (size_t i = 0, end; i < p->n; i = end) {
         size_t lead = p->order[i];
         struct decision *leader = &p->decisions[lead];
-        leader->trigger_time = items[lead].starts_at;
+        leader->earliest = (uint32_t)lead;
         for (end = i + 1; end < p->n && items[p->order[end]].identity == items[lead].identity; end++) {
             struct decision *d = &p->decisions[p->order[end]];
             decide(d, VERDICT_SKIP, REASON_GROUP_MEMBER);
             d->match = MATCH_MEMBER;
             d->leader = (uint32_t)lead;
-            if (items[p->order[end]].starts_at < leader->trigger_time)
-                leader->trigger_time = items[p->order[end]].starts_at;
+            if (items[p->order[end]].starts_at < items[leader->earliest].starts_at)
+                leader->earliest = p->order[end];
         }
     }
 }
@@ -143,12 +143,17 @@ static bool says_more(const struct task_fact *x, const struct task_fact *than)
     return c > 0;
 }
 
+static uint32_t number_of(const struct spawner_facts *facts, const struct task_fact *task)
+{
+    return task != NULL ? (uint32_t)(task - facts->tasks) + 1 : 0;
+}
+
 static void store_join(struct decision *d, const struct item *item, const struct spawner_facts *facts,
                        const struct task_index *index)
 {
     char space[ITEM_NAME];
     const struct task_fact *task = spawner_facts_task(facts, item_name(item, space));
-    d->existing = task;
+    d->existing = number_of(facts, task);
     if (task != NULL && !task->owned) {
         decide(d, VERDICT_ERROR, REASON_ERROR_COLLISION);
         d->match = MATCH_FOREIGN;
@@ -156,9 +161,9 @@ static void store_join(struct decision *d, const struct item *item, const struct
     }
     for (size_t i = task_index_first(index, item->identity);
          i < index->n && index->tasks[i]->identity == item->identity; i++)
-        if (says_more(index->tasks[i], d->existing))
-            d->existing = index->tasks[i];
-    task = d->existing;
+        if (says_more(index->tasks[i], task))
+            task = index->tasks[i];
+    d->existing = number_of(facts, task);
     if (task == NULL) {
         d->match = spawner_facts_key(facts, item->identity) != NULL ? MATCH_GONE : MATCH_NONE;
     } else if (task->deleting) {
@@ -176,12 +181,13 @@ struct plan *plan_create(const struct item *items, size_t n, const struct spawne
 {
     struct plan *p = xcalloc(1, sizeof *p);
     p->n = n;
+    p->facts = facts;
     p->decisions = xcalloc(n, sizeof *p->decisions);
     p->order = xcalloc(n, sizeof *p->order);
     for (size_t i = 0; i < n; i++) {
         p->order[i] = (uint32_t)i;
-        p->decisions[i] = (struct decision){
-            .verdict = VERDICT_SKIP, .trigger_time = MOMENT_NONE, .eligible_at = MOMENT_NONE};
+        p->decisions[i] =
+            (struct decision){.verdict = VERDICT_SKIP, .earliest = (uint32_t)i, .eligible_at = MOMENT_NONE};
     }
     groups_find(p, items);
     names_find(p, items);
@@ -207,6 +213,17 @@ struct plan *plan_create(const struct item *items, size_t n, const struct spawne
         p->order[i] = (uint32_t)i;
     qsort_r(p->order, n, sizeof *p->order, by_place, (void *)items);
     return p;
+}
+
+moment_t plan_trigger_time(const struct plan *p, const struct item *items, size_t item)
+{
+    return items[p->decisions[item].earliest].starts_at;
+}
+
+const struct task_fact *plan_existing(const struct plan *p, size_t item)
+{
+    uint32_t number = p->decisions[item].existing;
+    return number > 0 ? &p->facts->tasks[number - 1] : NULL;
 }
 
 const struct task_fact *plan_replaces(const struct item *item, const struct spawner_facts *facts)

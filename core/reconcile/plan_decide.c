@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "reconcile/policy_use.h"
 
+#include <stdlib.h>
+
 static bool asks(const struct decision *d)
 {
     return d->match == MATCH_FINISHED || d->match == MATCH_GONE;
@@ -147,7 +149,7 @@ void plan_decide(struct plan *p, const struct item *items, const struct spawner_
             decide(d, VERDICT_SKIP, REASON_DEDUP_NAME);
             d->match = MATCH_NAME;
             d->leader = first->leader;
-            d->existing = NULL;
+            d->existing = 0;
             continue;
         }
         item_decide(d, &items[item], facts, answer, limits, now);
@@ -162,4 +164,14 @@ void plan_decide(struct plan *p, const struct item *items, const struct spawner_
     }
     for (size_t i = 0; i < p->n_policies; i++)
         policy_use_end(&p->use[i]);
+    for (size_t i = 0; i < p->n_work; i++)
+        p->decisions[p->work[i]].leader = (uint32_t)i;
+    free(p->order);
+    p->order = NULL;
+}
+
+int32_t plan_work(const struct plan *p, size_t item)
+{
+    const struct decision *d = &p->decisions[item];
+    return to_be_created(d) ? (int32_t)d->leader : PLAN_NO_WORK;
 }

@@ -395,7 +395,6 @@ static void free_outcomes(struct cycle *c)
     }
     free(c->compositions);
     free(c->outcomes);
-    free(c->work_of);
     free(c->winners);
     free(c->members);
     free(c->creates);

@@ -157,7 +157,7 @@ void cycle_make_questions(struct cycle *c)
                                          .created_at = MOMENT_NONE,
                                          .completed_at = MOMENT_NONE,
                                          .starts_at = MOMENT_NONE,
-                                         .trigger_at = d->trigger_time};
+                                         .trigger_at = plan_trigger_time(c->plan, c->items, c->asked[i])};
         if (k != NULL) {
             q->task = k->task;
             q->phase = k->phase;
@@ -166,12 +166,13 @@ void cycle_make_questions(struct cycle *c)
             q->starts_at = k->starts_at;
             q->attempts = k->attempts;
         }
-        if (d->existing != NULL) { /* what the Task itself says is newer than what we remember */
-            q->task = d->existing->name;
-            q->phase = d->existing->phase;
-            q->created_at = d->existing->created_at;
-            q->completed_at = d->existing->completed_at;
-            q->starts_at = d->existing->starts_at;
+        const struct task_fact *existing = plan_existing(c->plan, c->asked[i]);
+        if (existing != NULL) { /* what the Task itself says is newer than what we remember */
+            q->task = existing->name;
+            q->phase = existing->phase;
+            q->created_at = existing->created_at;
+            q->completed_at = existing->completed_at;
+            q->starts_at = existing->starts_at;
         }
     }
 }
@@ -205,8 +206,9 @@ static void groups_make(struct cycle *c)
     size_t n = c->plan->n_work, room = 0;
     for (size_t i = 0; i < c->n_items; i++) {
         const struct decision *d = &c->plan->decisions[i];
-        if (d->match == MATCH_MEMBER && c->work_of[d->leader] > 0)
-            c->winners[c->work_of[d->leader] - 1].n_group++;
+        int32_t w = d->match == MATCH_MEMBER ? plan_work(c->plan, d->leader) : PLAN_NO_WORK;
+        if (w != PLAN_NO_WORK)
+            c->winners[w].n_group++;
     }
     for (size_t w = 0; w < n; w++) {
         struct compose_question *q = &c->winners[w];
@@ -227,10 +229,9 @@ static void groups_make(struct cycle *c)
         }
     for (size_t i = 0; i < c->n_items; i++) {
         const struct decision *d = &c->plan->decisions[i];
-        if (d->match != MATCH_MEMBER || c->work_of[d->leader] == 0)
-            continue;
-        size_t w = c->work_of[d->leader] - 1;
-        member_insert(c, (size_t *)c->winners[w].members, have[w]++, i);
+        int32_t w = d->match == MATCH_MEMBER ? plan_work(c->plan, d->leader) : PLAN_NO_WORK;
+        if (w != PLAN_NO_WORK)
+            member_insert(c, (size_t *)c->winners[w].members, have[w]++, i);
     }
     for (size_t i = 0; i < room; i++)
         c->members[i] = c->items[c->members[i]].alert;
@@ -263,13 +264,11 @@ void cycle_decide(struct cycle *c)
     c->winners = xcalloc(n, sizeof *c->winners);
     c->compositions = xcalloc(n, sizeof *c->compositions);
     c->outcomes = xcalloc(n, sizeof *c->outcomes);
-    c->work_of = xcalloc(c->n_items, sizeof *c->work_of);
     for (size_t w = 0; w < n; w++) {
         size_t i = c->plan->work[w];
         c->winners[w].alert = c->items[i].alert;
         if (c->asked_of != NULL && c->asked_of[i] > 0)
             c->winners[w].last = &c->questions[c->asked_of[i] - 1];
-        c->work_of[i] = (uint32_t)w + 1;
         c->outcomes[w].verdict = c->plan->decisions[i].verdict;
         c->outcomes[w].reason = c->plan->decisions[i].reason;
     }

@@ -97,7 +97,6 @@ struct cycle {
     size_t *members;                  /* what their groups point into */
     struct composition *compositions;
     struct outcome *outcomes; /* parallel to plan->work */
-    uint32_t *work_of;        /* by item: number in plan->work + 1, or 0; NULL without work */
 
     struct store_create *creates;
     size_t *create_work; /* parallel to creates: number in plan->work */

@@ -69,6 +69,7 @@ static void plan_detail(struct cycle *c, size_t i, const struct decision *d, str
 {
     char fp[IDENTITY_TEXT];
     const struct retrigger_answer *a;
+    const struct task_fact *existing = plan_existing(c->plan, i);
     switch (d->reason) {
     case REASON_GROUP_MEMBER:
     case REASON_DEDUP_NAME:
@@ -76,20 +77,20 @@ static void plan_detail(struct cycle *c, size_t i, const struct decision *d, str
         buf_addf(b, "%s leads", fp);
         break;
     case REASON_DEDUP_ACTIVE:
-        if (d->existing != NULL)
+        if (existing != NULL)
             buf_addf(b, "its Task is %s",
-                     d->existing->phase == TASK_NEW ? "new" : task_phase_name(d->existing->phase));
+                     existing->phase == TASK_NEW ? "new" : task_phase_name(existing->phase));
         break;
     case REASON_DEDUP_FINISHED:
-        if (d->existing != NULL && d->existing->completed_at != MOMENT_NONE)
-            add_time(b, "finished ", d->existing->completed_at);
-        else if (d->existing != NULL)
+        if (existing != NULL && existing->completed_at != MOMENT_NONE)
+            add_time(b, "finished ", existing->completed_at);
+        else if (existing != NULL)
             buf_adds(b, "finished without a completionTime");
         break;
     case REASON_RETRIGGER_REFIRED:
-        add_time(b, "fires since ", d->trigger_time);
-        if (d->existing != NULL && d->existing->completed_at != MOMENT_NONE)
-            add_time(b, ", its Task finished ", d->existing->completed_at);
+        add_time(b, "fires since ", plan_trigger_time(c->plan, c->items, i));
+        if (existing != NULL && existing->completed_at != MOMENT_NONE)
+            add_time(b, ", its Task finished ", existing->completed_at);
         break;
     case REASON_WAIT_RECREATE:
     case REASON_WAIT_ELIGIBLE:
@@ -133,7 +134,8 @@ static void set_reason(struct cycle *c, enum reason reason, const char *code, st
 /* What became of an item that the plan wanted done; NULL for the others. */
 static const struct outcome *outcome_of(const struct cycle *c, size_t i)
 {
-    return c->work_of != NULL && c->work_of[i] > 0 ? &c->outcomes[c->work_of[i] - 1] : NULL;
+    int32_t w = plan_work(c->plan, i);
+    return w != PLAN_NO_WORK ? &c->outcomes[w] : NULL;
 }
 
 static enum verdict item_verdict(const struct cycle *c, size_t i)
@@ -145,12 +147,13 @@ static enum verdict item_verdict(const struct cycle *c, size_t i)
 static void planned_row(struct cycle *c, size_t i, struct cycle_row *row)
 {
     const struct decision *d = &c->plan->decisions[i];
+    const struct task_fact *existing = plan_existing(c->plan, i);
     const struct outcome *o = outcome_of(c, i);
     enum reason reason = o != NULL ? o->reason : d->reason;
     const struct retrigger_answer *a = reason == REASON_POLICY_CODE ? cycle_answer(c, i) : NULL;
     set_reason(c, reason, a != NULL ? a->code : NULL, row);
     const char *name = item_name(&c->items[d->match == MATCH_MEMBER ? d->leader : i], c->row_task);
-    row->task = d->match == MATCH_ACTIVE && d->existing != NULL ? d->existing->name : name != NULL ? name : "";
+    row->task = d->match == MATCH_ACTIVE && existing != NULL ? existing->name : name != NULL ? name : "";
     if (row->verdict == VERDICT_WAIT)
         row->eligible_at = d->eligible_at;
     if (o != NULL && o->detail != NULL)

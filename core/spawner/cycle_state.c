@@ -35,9 +35,8 @@ static int32_t bound_to(const struct cycle *c, size_t alert, const int32_t *crea
     const struct decision *d = &c->plan->decisions[i];
     if (d->match == MATCH_MEMBER || d->verdict == VERDICT_ERROR)
         return NOT_KEPT;
-    if (c->work_of == NULL || c->work_of[i] == 0)
-        return -1;
-    return create_of[c->work_of[i] - 1];
+    int32_t w = plan_work(c->plan, i);
+    return w != PLAN_NO_WORK ? create_of[w] : -1;
 }
 
 static void writes_gather(const struct cycle *c, struct writes *w)

@@ -49,7 +49,7 @@ static int make_task(struct cycle *c, size_t w, const char *name, struct buf *sp
         .name = name,
         .identity = item->identity,
         .alertname = alertname->data,
-        .starts_at = c->plan->decisions[c->plan->work[w]].trigger_time,
+        .starts_at = plan_trigger_time(c->plan, c->items, c->plan->work[w]),
         .policy = judge_policy_name(c->judge, j->policy),
         .policy_hash = judge_policy_info(c->judge, j->policy)->hash,
         .reason = o->reason,
@@ -85,7 +85,7 @@ int cycle_make_tasks(struct cycle *c, struct err *e)
         c->create_work[c->n_creates] = w;
         c->creates[c->n_creates++] = (struct store_create){
             .identity = item->identity,
-            .starts_at = c->plan->decisions[c->plan->work[w]].trigger_time,
+            .starts_at = plan_trigger_time(c->plan, c->items, c->plan->work[w]),
             .policy = judge_policy_name(c->judge, judge_at(c->judge, item->alert)->policy),
             .name = name,
             .task = c->outcomes[w].task,
