@@ -115,7 +115,8 @@ static void poll_one(struct fixture *f, uint64_t from, uint64_t to, moment_t sta
     struct episode_counters want, got;
     episodes_counters(m->episodes, &want);
     episodes_counters(again->episodes, &got);
-    assert_memory_equal(&want, &got, sizeof want);
+    assert_true(want.polls == got.polls && want.alerts == got.alerts && want.alerts_frozen == got.alerts_frozen &&
+                want.polled_at == got.polled_at && want.frozen_since == got.frozen_since);
     assert_int_equal(episodes_len(again->episodes), episodes_len(m->episodes));
     for (size_t i = 0; i < episodes_len(m->episodes); i++) {
         struct episode row = *episodes_at(m->episodes, i);
@@ -158,15 +159,14 @@ static void test_episodes(void **state)
     assert_int_equal(number(f->path, "SELECT count(*) FROM episodes"), 89); /* the others are forgotten */
 
     /* another spawner, and the same name elsewhere, remember their own */
-    struct fixture other = *f;
-    other.sp = testing_spawner("other");
-    poll_one(&other, 1, 4, now, now);
+    f->sp = testing_spawner("other");
+    poll_one(f, 1, 4, now, now);
+    f->sp = testing_spawner("sp");
     m = memory(f, now);
     assert_int_equal(episodes_len(m->episodes), 89);
     spawner_memory_free(&m);
-    other.sp = testing_spawner("sp");
-    other.sp.ns = (char *)"elsewhere";
-    m = memory(&other, now);
+    f->sp.ns = (char *)"elsewhere";
+    m = memory(f, now);
     assert_int_equal(episodes_len(m->episodes), 0);
     spawner_memory_free(&m);
 }
@@ -253,7 +253,7 @@ static void test_many_creations(void **state)
     change(f, &(struct store_changes){0}, NOW);
     assert_int_equal(db_run(&f->s->db->db, &e,
                             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)"
-                            " INSERT INTO creations (memory, at, policy) SELECT 1, ?1 + i / 2, 'p' || i % 3 FROM n",
+                            " INSERT INTO creations (memory, at, policy) SELECT 1, ?1 + i / 2, 'p' || (i % 3) FROM n",
                             "ii", NOW, (int64_t)STORE_CREATIONS_MAX + 50), 0);
     for (int i = 0; i < 2; i++) {
         struct spawner_memory *m = memory(f, NOW + DAY / 2);
@@ -408,7 +408,7 @@ static void test_state_expires(void **state)
     write_state(f, "p", 77, "its key is alert 2's", now);
     write_state(f, "p", 1, "alert 1's own", now);
     write_state(f, "p", 5, "of an alert that nobody ever saw again", now);
-    for (int i = 0; i < 72; i++, now += hour) {
+    for (int i = 0; i < 74; i++, now += hour) {
         struct spawner_memory *m = memory(f, now);
         struct sighting s[2] = {both[0], both[1]};
         episodes_observe(m->episodes, s, i < 48 ? 2 : 1, now); /* after two days alert 2 is gone */
