@@ -92,20 +92,3 @@ const struct key_fact *spawner_facts_key(const struct spawner_facts *f, uint64_t
 {
     return f->n_keys == 0 ? NULL : bsearch(&identity, f->keys, f->n_keys, sizeof *f->keys, compare_key);
 }
-
-void spawner_memory_free(struct spawner_memory **memory)
-{
-    struct spawner_memory *m = *memory;
-    if (m == NULL)
-        return;
-    *memory = NULL;
-    episodes_free(&m->episodes);
-    for (size_t i = 0; i < m->n_policies; i++)
-        free(m->policies[i]);
-    free(m->policies);
-    free(m->creations);
-    for (size_t i = 0; i < m->n_states; i++)
-        free(m->states[i].item);
-    free(m->states);
-    free(m);
-}
