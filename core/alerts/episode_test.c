@@ -469,9 +469,20 @@ static void test_identities(void **state)
     assert_true(episodes_identity_resolved(eps, 77));
     assert_true(episodes_identity_known(eps, 77, &present));
     assert_false(present);
+    struct episode_counters counters;
+    struct episode rows[3];
+    episodes_counters(eps, &counters);
+    for (size_t i = 0; i < 3; i++)
+        rows[i] = *episodes_at(eps, i);
+    episodes_load(eps, rows, 3, &counters);
     episodes_keep(eps, 2, 2); /* the policy changed its mind: its last key counts */
+    episodes_keep(eps, 1, 77); /* nothing new */
+    assert_true(!episodes_changed(eps, 0) && episodes_changed(eps, 1) && !episodes_changed(eps, 2));
     assert_true(episodes_identity_resolved(eps, 77));
     assert_true(episodes_identity_resolved(eps, 2));
+    episodes_keep(eps, 2, 88);
+    assert_true(episodes_identity_resolved(eps, 88));
+    assert_false(episodes_identity_resolved(eps, 2));
     assert_false(episodes_identity_resolved(eps, 4));
     episodes_free(&eps);
     episodes_free(&eps);
@@ -500,6 +511,11 @@ static void test_ceilings(void **state)
     assert_int_equal(seen.flaps, 6 * 255);
     assert_int_equal(seen.polls, 1);
     assert_int_equal(seen.absent_us, 400 * MOMENT_SECOND);
+    assert_true(episodes_at(eps, 1)->last_seen == 0 && episodes_at(eps, 1)->last_poll == 0);
+    /* asked with a clock that has stepped back since */
+    episodes_observe(eps, NULL, 0, 600 * MOMENT_SECOND);
+    episodes_seen(eps, 5, 400 * MOMENT_SECOND, &seen);
+    assert_true(seen.first == 400 * MOMENT_SECOND && seen.absent_us == 0);
     /* times that no 32 bits hold */
     struct sighting far[] = {{6, INT64_MAX}, {7, -5}, {8, MOMENT_NONE}};
     episodes_observe(eps, far, 3, INT64_MAX);
@@ -533,11 +549,14 @@ static void test_many(void **state)
     for (size_t i = 1; i < EPISODES_MAX; i++)
         assert_true(episodes_at(eps, i - 1)->fingerprint < episodes_at(eps, i)->fingerprint);
     free(first);
-    /* 1000 more: those that are away make room */
+    /* 1000 more: those longest away make room; the second half was there until now, but for 10 */
+    episodes_observe(eps, second, HALF - 10, now);
     struct sighting *third = sightings(HALF + 1000, HALF);
-    episodes_observe(eps, third, HALF + 1000, now);
+    episodes_observe(eps, third + HALF, 1000, now);
     assert_int_equal(episodes_len(eps), EPISODES_MAX);
     assert_int_equal(episodes_forgotten(eps, &gone), 1000);
+    free(third);
+    third = sightings(HALF + 1000, HALF);
     for (size_t i = 0; i < HALF + 1000; i++) {
         episodes_seen(eps, third[i].fingerprint, now, &seen);
         assert_true(seen.polls >= 1);

@@ -109,6 +109,8 @@ struct policy_info {
 };
 /* By the number of judge_policy_name; a policy that is not loaded has only a name. */
 const struct policy_info *judge_policy_info(const struct judge *j, uint32_t policy);
+/* By name, as a Task names it; NULL: no such policy is loaded. */
+const struct policy_info *judge_policy_named(const struct judge *j, const char *name);
 
 struct retrigger_question {
     size_t alert;     /* in the alert_set */

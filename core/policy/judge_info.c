@@ -19,6 +19,14 @@ const struct policy_info *judge_policy_info(const struct judge *j, uint32_t poli
     return policy < j->n_names ? &j->names[policy]->info : &none;
 }
 
+const struct policy_info *judge_policy_named(const struct judge *j, const char *name)
+{
+    for (size_t i = 0; i < j->n_policies; i++)
+        if (strcmp(j->policies[i].info.name, name) == 0)
+            return judge_policy_info(j, j->policies[i].name_number);
+    return NULL;
+}
+
 size_t judge_problems(const struct judge *j)
 {
     return sentences_len(&j->problems);

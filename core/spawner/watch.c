@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "policy/policy_health.h"
 #include "spawner/spawner.h"
 
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct watch {
     const struct spawner *spawner; /* of `from` */
     uv_timer_t timer;
     struct cycle *cycle;
+    struct spawner_run run;
     uint64_t began;                 /* uv_now when the last cycle started; 0: none yet */
     bool dirty;                     /* something changed: run again */
     uint64_t wanted;                /* uv_now at which it shall run at the latest; 0: at its own pace */
@@ -62,6 +64,7 @@ static void watch_remove(struct watch *w)
     w->all->n--;
     set_unref(w->from);
     set_unref(w->next_from);
+    policy_health_free(&w->run.health);
     uv_close((uv_handle_t *)&w->timer, on_closed);
 }
 
@@ -122,7 +125,7 @@ static void watch_step(struct watch *w, bool due)
         w->dirty = false;
         w->wanted = 0;
         w->began = now;
-        w->cycle = cycle_start(&w->all->env, w->from->set, w->spawner, CYCLE_ACT, on_cycle, w);
+        w->cycle = cycle_start(&w->all->env, w->from->set, w->spawner, CYCLE_ACT, &w->run, on_cycle, w);
         return;
     }
     uv_timer_start(&w->timer, on_timer, at - now, 0);
@@ -159,6 +162,7 @@ static void watch_add(struct watches *all, struct shared_set *from, const struct
     w->from = from;
     from->refs++;
     w->spawner = s;
+    w->run.health = policy_health_create();
     w->next = all->list;
     all->list = w;
     uv_timer_init(all->env.loop, &w->timer);
