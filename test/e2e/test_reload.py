@@ -82,13 +82,13 @@ def test_swaps_of_a_config_map_under_load(am, engine):
                      lib_n=f'return "l{n}"')
     update(1)
     run = engine.start("run", "-f", engine.write(doc(am.url)), "--policies", mount.directory)
-    hashes = set()
+    hashes = {}
     for n in range(1, 5):
         if n > 1:
             update(n)
             wait_until(lambda: run.stderr.count("1 changed, 2 in all, generation ") == n - 1, f"update {n} is taken up")
-        hashes.add(hash_of(engine, mount.directory))
         name = f"A{n}"
+        hashes[name] = hash_of(engine, mount.directory)
         am.fire({"alertname": name})
         wait_until(lambda: name in titles(engine), f"a Task for {name}")
         assert titles(engine)[name] == f"p{n} l{n} {name}"
@@ -99,13 +99,16 @@ def test_swaps_of_a_config_map_under_load(am, engine):
     for name, title in titles(engine).items():
         p, lib, alert = title.split()
         assert p[1:] == lib[1:] and alert == name
-    assert len(hashes) == 4
+    made_by = {t["metadata"]["annotations"]["alerts.kelos.dev/alertname"]:
+               t["metadata"]["annotations"]["alerts.kelos.dev/policy-hash"] for t in engine.tasks().values()}
+    assert len(set(hashes.values())) == 4
+    assert {name: made_by[name] for name in hashes} == hashes, "Tasks name the version that made them"
     assert condition(engine)["status"] == "True"
     assert run.terminate()[0] == 0
 
 
 def test_decisions_name_the_version(am, engine):
-    """The hash of an edited policy in decisions, of `plan` and of the Tasks that the engine makes."""
+    """The hash of an edited policy in the decisions of `plan`."""
     directory = engine.policies(mine=policy('"one"'))
     file = engine.write(doc(am.url))
     am.fire({"alertname": "A"})
