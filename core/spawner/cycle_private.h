@@ -37,8 +37,8 @@ struct ending {
     const struct task_fact *task; /* in the facts */
     enum verdict verdict;
     enum reason reason;
-    const char *code;   /* as in resolve_answer */
     const char *detail; /* into the answer, or the arena */
+    const struct resolve_answer *answer;
 };
 
 struct cycle {

@@ -95,8 +95,8 @@ void cycle_take_resolve_answers(struct cycle *c)
         *end = (struct ending){.task = t,
                                .verdict = a->answer == RESOLVE_CANCEL_PENDING ? VERDICT_CANCEL : VERDICT_ERROR,
                                .reason = a->reason,
-                               .code = a->code,
-                               .detail = a->detail};
+                               .detail = a->detail,
+                               .answer = a};
         if (end->verdict == VERDICT_ERROR)
             continue;
         if (a->reason == REASON_NONE)

@@ -192,7 +192,8 @@ static void ending_row(struct cycle *c, const struct ending *end, struct cycle_r
     row->policy = end->task->policy;
     if (policy != NULL)
         row->policy_hash = policy->hash;
-    set_reason(c, end->reason, end->code, row);
+    set_reason(c, end->reason, end->answer->code, row);
+    row->notes = end->answer->n_notes;
     buf_adds(&c->row_detail, end->detail != NULL ? end->detail : "");
 }
 
@@ -238,7 +239,13 @@ void cycle_row(struct cycle *c, size_t n, struct cycle_row *row)
 
 void cycle_row_note(const struct cycle *c, size_t n, size_t note, const char **name_r, const char **value_r)
 {
-    judge_alert_note(c->judge, n, note, name_r, value_r);
+    if (n < alert_set_len(c->set)) {
+        judge_alert_note(c->judge, n, note, name_r, value_r);
+        return;
+    }
+    const struct alert_note *of = &c->endings[n - alert_set_len(c->set)].answer->notes[note];
+    *name_r = of->name;
+    *value_r = of->value;
 }
 
 void cycle_count(const struct cycle *c, size_t counts[VERDICT_COUNT])

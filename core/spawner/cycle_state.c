@@ -13,7 +13,7 @@
 
 struct write {
     const struct state_change *change;
-    uint32_t alert;
+    uint32_t alert; /* in the set, or behind it: a key that has resolved */
     int32_t create; /* number in creates, or -1 */
 };
 
@@ -39,6 +39,12 @@ static int32_t bound_to(const struct cycle *c, size_t alert, const int32_t *crea
     return w != PLAN_NO_WORK ? create_of[w] : -1;
 }
 
+static void write_add(struct writes *w, const struct state_change *change, size_t alert, int32_t create)
+{
+    xgrow(&w->v, &w->cap, w->n + 1, sizeof *w->v);
+    w->v[w->n++] = (struct write){.change = change, .alert = (uint32_t)alert, .create = create};
+}
+
 static void writes_gather(const struct cycle *c, struct writes *w)
 {
     int32_t *create_of = xcalloc(c->plan->n_work + 1, sizeof *create_of);
@@ -50,11 +56,12 @@ static void writes_gather(const struct cycle *c, struct writes *w)
         size_t n;
         const struct state_change *changes = judge_state(c->judge, alert, &n);
         int32_t create = n > 0 ? bound_to(c, alert, create_of) : NOT_KEPT;
-        for (size_t i = 0; i < n && create != NOT_KEPT; i++) {
-            xgrow(&w->v, &w->cap, w->n + 1, sizeof *w->v);
-            w->v[w->n++] = (struct write){.change = &changes[i], .alert = (uint32_t)alert, .create = create};
-        }
+        for (size_t i = 0; i < n && create != NOT_KEPT; i++)
+            write_add(w, &changes[i], alert, create);
     }
+    for (size_t i = 0; i < c->n_resolve; i++)
+        if (c->resolve_answers[i].answer != RESOLVE_ERROR && c->resolve_answers[i].state != NULL)
+            write_add(w, c->resolve_answers[i].state, alert_set_len(c->set) + i, -1);
     free(create_of);
 }
 
