@@ -153,7 +153,7 @@ def test_one_that_never_loaded_fails_closed(engine, serve):
     server = serve(sends(json.dumps([alert_json({"alertname": "A"})])))
     directory = engine.policies(mine="return {")
     run = engine.start("run", "-f", engine.write(doc(server.url)), "--policies", directory)
-    wait_until(lambda: "policy.load" in run.stderr, "the alert is refused")
+    wait_until(lambda: "policy.load: mine.lua:1: " in run.stderr, "the alert is refused, and why")
     assert condition(engine)["message"].startswith("mine.lua:1: ")
     time.sleep(0.5)
     assert not engine.tasks()
