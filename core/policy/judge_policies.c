@@ -127,6 +127,7 @@ static int read_policy(struct judge *j, struct wire_reader *r, struct policy *p,
     info.name = xstrndup(name.s, name.len);
     info.file = xstrndup(file.s, file.len);
     info.match = xstrndup(match.s, match.len);
+    policy_libs_sort(j->setup.files, libs, n_libs);
     if (number >= 0)
         policy_unit_hash(j->setup.files, (size_t)number, libs, n_libs, info.hash);
     *p = (struct policy){info, judge_name_number(j, info.name), libs, n_libs};

@@ -56,6 +56,8 @@ const struct policy_problem *policy_files_problem(const struct policy_files *f, 
 /* For who puts files together. */
 void policy_files_add_problem(struct policy_files *f, const char *file, const char *sentence);
 uint64_t policy_files_hash(const struct policy_files *f);
+/* Numbers of libraries, in byte order of their names. */
+void policy_libs_sort(const struct policy_files *f, uint32_t *libs, size_t n);
 enum { POLICY_HASH = 33 }; /* 32 hex digits */
 /* Of a reload unit: XXH3-128 (seed 0, canonical byte order) over a policy's file and then the libraries that it
  * included (numbers in f->libs), in byte order of their names; of each the name, a NUL, the source, a NUL. */

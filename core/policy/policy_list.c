@@ -66,11 +66,18 @@ uint64_t policy_files_hash(const struct policy_files *f)
     return hash;
 }
 
-/* Libraries in the order of their names, whatever their numbers. */
 static int compare_libs(const void *a, const void *b, void *libs)
 {
     const struct policy_file *l = libs;
-    return strcmp(l[*(const uint32_t *)a].name, l[*(const uint32_t *)b].name);
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    int c = strcmp(l[x].name, l[y].name);
+    return c != 0 ? c : (x > y) - (x < y);
+}
+
+void policy_libs_sort(const struct policy_files *f, uint32_t *libs, size_t n)
+{
+    if (n > 1)
+        qsort_r(libs, n, sizeof *libs, compare_libs, f->libs);
 }
 
 static void hash_text(XXH3_state_t *x, const struct policy_file *file)
@@ -87,8 +94,7 @@ void policy_unit_hash(const struct policy_files *f, size_t file, const uint32_t 
     uint32_t *sorted = xcalloc(n_libs + 1, sizeof *sorted);
     for (size_t i = 0; i < n_libs; i++)
         sorted[i] = libs[i];
-    if (n_libs > 1)
-        qsort_r(sorted, n_libs, sizeof *sorted, compare_libs, f->libs);
+    policy_libs_sort(f, sorted, n_libs);
     XXH3_128bits_reset(x);
     hash_text(x, &f->files[file]);
     for (size_t i = 0; i < n_libs; i++)
