@@ -5,7 +5,8 @@
  *   settling ---- POLICY_SET_SETTLE_MS later the reading is the same -------> examining (another one: settling again)
  *   examining ---- the worker has loaded it --------------------------------> taken, idle
  *
- * What happens during an examination is looked at afterwards. */
+ * What happens during an examination is looked at afterwards, and what happens right after a look a little later: somebody
+ * may write a log into the directory. */
 #include "policy/policy_set_private.h"
 
 #include "base/log.h"
@@ -35,8 +36,9 @@ struct follower {
     void *arg;
 
     bool watching, deaf; /* deaf: no events can be had, which was said */
-    bool settling;
-    uint64_t candidate; /* the last reading's hash */
+    bool settling, waiting; /* the settle timer runs: for the second reading, or to look again */
+    uint64_t looked_at;     /* uv_now */
+    uint64_t candidate;     /* the last reading's hash */
     struct judge *judge; /* examining */
     const struct policy_files *examined;
     struct policy_files *owned; /* == examined, unless that is the generation that serves */
@@ -151,18 +153,36 @@ static void take(struct follower *f, struct reading *r)
     examine(f, r->files, r->hash);
 }
 
+static void on_settle(uv_timer_t *t);
+
+/* A reading that is news is taken when the next one is the same. */
+static void settle_on(struct follower *f, uint64_t hash)
+{
+    if (f->has_taken && hash == f->taken)
+        return;
+    f->settling = true;
+    f->candidate = hash;
+    uv_timer_start(&f->settle, on_settle, POLICY_SET_SETTLE_MS, 0);
+}
+
 static void on_settle(uv_timer_t *t)
 {
     struct follower *f = t->data;
     struct reading r;
-    f->settling = false;
+    bool again = f->waiting;
+    f->settling = f->waiting = false;
+    if (again) {
+        look(f);
+        return;
+    }
+    f->looked_at = uv_now(t->loop);
     read_dir(f, &r);
     if (r.hash == f->candidate) {
         take(f, &r);
         return;
     }
     policy_files_free(&r.files);
-    look(f);
+    settle_on(f, r.hash);
 }
 
 static void look(struct follower *f)
@@ -172,20 +192,26 @@ static void look(struct follower *f)
         f->again = true;
     if (f->judge != NULL || f->settling)
         return;
+    if (f->waiting)
+        uv_timer_stop(&f->settle);
+    f->waiting = false;
+    f->looked_at = uv_now(f->settle.loop);
     read_dir(f, &r);
-    bool known = f->has_taken && r.hash == f->taken;
     policy_files_free(&r.files);
-    if (known)
-        return;
-    f->settling = true;
-    f->candidate = r.hash;
-    uv_timer_start(&f->settle, on_settle, POLICY_SET_SETTLE_MS, 0);
+    settle_on(f, r.hash);
 }
 
 static void on_event(uv_fs_event_t *h, const char *name, int events, int status)
 {
     (void)name, (void)events, (void)status; /* whatever it was: the files say it better */
-    look(h->data);
+    struct follower *f = h->data;
+    uint64_t since = uv_now(h->loop) - f->looked_at;
+    if (since >= POLICY_SET_SETTLE_MS || f->judge != NULL || f->settling) {
+        look(f);
+    } else if (!f->waiting) {
+        f->waiting = true;
+        uv_timer_start(&f->settle, on_settle, POLICY_SET_SETTLE_MS - since, 0);
+    }
 }
 
 /* A directory that was removed and made anew is another one, of which the old watch hears nothing: so it is watched
