@@ -172,7 +172,7 @@ static void note_failure(struct vm *vm, int status)
     buf_clear(&vm->message);
     if (vm->dead == VM_TIMEOUT) {
         if (*vm->total_used > vm->total_limit)
-            buf_addf(&vm->message, "all hooks together used more than %llu instructions",
+            buf_addf(&vm->message, WIRE_ALL_HOOKS " %llu instructions",
                      (unsigned long long)vm->total_limit);
         else
             buf_addf(&vm->message, "used more than %llu instructions", (unsigned long long)vm->call_limit);

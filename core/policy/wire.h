@@ -50,6 +50,9 @@ enum {
     WIRE_MEMBERS_MAX = 50,      /* alerts of a group that COMPOSE brings along */
 };
 #define WIRE_MAGIC "alertspawner-worker"
+/* How the detail of a policy.timeout goes on when not the hook in hand but the whole worker's life had too little: no
+ * policy is to blame for that. */
+#define WIRE_ALL_HOOKS "all hooks together used more than"
 
 enum wire_type {
     WIRE_HELLO = 'H',

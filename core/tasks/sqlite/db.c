@@ -163,7 +163,12 @@ static sqlite3_stmt *bound(struct db *db, struct err *e, const char *text, const
     for (int i = 1; *types != '\0'; types++, i++) {
         int rc;
         int64_t n;
+        const void *bytes;
         switch (*types) {
+        case 'b':
+            bytes = va_arg(ap, const void *);
+            rc = sqlite3_bind_blob64(st, i, bytes, va_arg(ap, size_t), SQLITE_STATIC);
+            break;
         case 't':
             /* The caller's text lives until the query is ended; db_end unbinds. */
             rc = sqlite3_bind_text(st, i, va_arg(ap, const char *), -1, SQLITE_STATIC);

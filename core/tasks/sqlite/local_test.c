@@ -108,7 +108,7 @@ static void test_file(void **state)
     assert_int_equal(st.st_mode & 0777, 0600);
     free(wal);
     assert_int_equal(number(f->path, "PRAGMA application_id"), SCHEMA_APPLICATION_ID);
-    assert_int_equal(number(f->path, "PRAGMA user_version"), 1);
+    assert_int_equal(number(f->path, "PRAGMA user_version"), 2);
     int64_t full = 0, keys = 0;
     struct err e;
     assert_int_equal(db_number(&f->s->db->db, "PRAGMA synchronous", 0, &full, &e), 0);
