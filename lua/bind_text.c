@@ -2,6 +2,7 @@
  * is an invitation: the everyday "%s+$" takes seconds on 32 KB of spaces). */
 #include "sandbox.h"
 
+#include "lib.h"
 #include "vm.h"
 
 #include "base/utf8.h"
@@ -140,4 +141,5 @@ void sandbox_text(lua_State *L)
 {
     lua_newtable(L);
     luaL_setfuncs(L, functions, 0);
+    lib_text_add(L);
 }
