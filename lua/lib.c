@@ -63,8 +63,11 @@ lua_Integer lib_list(lua_State *L, const char *fn, int arg, lua_Integer max)
 {
     if (lua_type(L, arg) != LUA_TTABLE && lua_type(L, arg) != LUA_TUSERDATA)
         lib_wrong(L, fn, arg, "a list");
-    if (lua_type(L, arg) == LUA_TUSERDATA && !luaL_getmetafield(L, arg, "__len"))
-        lib_wrong(L, fn, arg, "a list");
+    if (lua_type(L, arg) == LUA_TUSERDATA) {
+        if (!luaL_getmetafield(L, arg, "__len"))
+            lib_wrong(L, fn, arg, "a list");
+        lua_pop(L, 1);
+    }
     lua_Integer n = luaL_len(L, arg);
     if (n < 0 || n > max)
         luaL_error(L, "%s: argument %d may have at most %I elements", fn, arg, (LUAI_UACINT)max);

@@ -72,19 +72,11 @@ static int by_name(const void *x, const void *y, void *alert)
     return alert_span_compare(alert, ((const struct pair *)x)->name, ((const struct pair *)y)->name);
 }
 
-/* Names and values, each ended by a byte that no text has. */
-static void add_text(XXH3_state_t *state, struct buf *text, const struct alert *a, struct span s)
-{
-    buf_clear(text);
-    alert_text(a, s, text);
-    buf_addc(text, (char)0xff);
-    XXH3_128bits_update(state, text->data, text->len);
-}
-
 static int hash_fingerprint(lua_State *L)
 {
     static const char fn[] = "hash.fingerprint";
     const struct alert *a = lib_alert(L, fn, 1);
+    lua_settop(L, 2);
     push_ignored(L, fn);
     int set = lua_gettop(L);
     uint32_t n = a->index->n_labels;
@@ -93,23 +85,26 @@ static int hash_fingerprint(lua_State *L)
     memcpy(labels, a->labels, n * sizeof *labels);
     qsort_r(labels, n, sizeof *labels, by_name, (void *)a);
 
+    /* names and values, each ended by a byte that no text has */
     struct buf *text = &vm_of(L)->scratch;
-    XXH3_state_t *state = lua_newuserdatauv(L, sizeof *state + 64, 0); /* wants alignment by 64 */
-    state = (XXH3_state_t *)(((uintptr_t)state + 63) & ~(uintptr_t)63);
-    XXH3_128bits_reset(state);
+    buf_clear(text);
+    buf_adds(text, "");
     for (uint32_t i = 0; i < n; i++) {
-        buf_clear(text);
+        size_t start = text->len;
         alert_text(a, labels[i].name, text);
-        lua_pushlstring(L, text->data, text->len);
+        lua_pushlstring(L, text->data + start, text->len - start);
         bool ignored = lua_rawget(L, set) != LUA_TNIL;
         lua_pop(L, 1);
-        if (ignored)
+        if (ignored) {
+            text->len = start;
             continue;
-        vm_charge(L, (labels[i].value.len & ~SPAN_ESCAPED) / 8);
-        add_text(state, text, a, labels[i].name);
-        add_text(state, text, a, labels[i].value);
+        }
+        buf_addc(text, (char)0xff);
+        alert_text(a, labels[i].value, text);
+        buf_addc(text, (char)0xff);
     }
-    push_hex(L, XXH3_128bits_digest(state));
+    vm_charge(L, text->len / 8);
+    push_hex(L, XXH3_128bits(text->data, text->len));
     return 1;
 }
 

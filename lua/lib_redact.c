@@ -176,24 +176,24 @@ static const char *skip_scheme(const char *p, const char *end)
     return c < end && blank(*c) && equals_one(p, (size_t)(c - p), schemes) ? c : NULL;
 }
 
-static bool starts(const struct scan *s, const char *what)
+static bool private_key_at(const char *p, const char *end)
 {
-    size_t n = strlen(what);
-    return (size_t)(s->end - s->p) >= n && memcmp(s->p, what, n) == 0;
+    static const char begin[] = "-----BEGIN ", word[] = "PRIVATE KEY";
+    const char *c = p + sizeof begin - 1;
+    if ((size_t)(end - p) < sizeof begin - 1 || memcmp(p, begin, sizeof begin - 1) != 0)
+        return false;
+    const char *kind = c;
+    while (c < end && c - kind < 64 && (isupper((unsigned char)*c) || isdigit((unsigned char)*c) || *c == ' '))
+        c++;
+    return memmem(kind, (size_t)(c - kind), word, sizeof word - 1) != NULL;
 }
 
-/* At "-----BEGIN ": passes a private key's block. */
-static bool drop_private_key(struct scan *s)
+/* Passes the block at s->p, its last line included. */
+static void drop_private_key(struct scan *s)
 {
-    static const char head_word[] = "PRIVATE KEY", end_word[] = "-----END";
-    size_t left = (size_t)(s->end - s->p);
-    const char *head = memmem(s->p, left < 64 ? left : 64, head_word, sizeof head_word - 1);
-    if (!head)
-        return false;
-    const char *to = memmem(head, (size_t)(s->end - head), end_word, sizeof end_word - 1);
-    to = to ? line_end(to, s->end) : s->end;
-    drop_to(s, to);
-    return true;
+    static const char word[] = "-----END";
+    const char *to = memmem(s->p, (size_t)(s->end - s->p), word, sizeof word - 1);
+    drop_to(s, to ? line_end(to, s->end) : s->end);
 }
 
 /* s->p is where a value starts. */
@@ -202,11 +202,10 @@ static void drop_value(struct scan *s, bool header)
     const char *c = s->p;
     bool escaped = c < s->end && *c == '\\';
     c += escaped;
-    if (s->end - c > 12 && (memcmp(c, "-----BEGIN ", 11) == 0 || memcmp(c + 1, "-----BEGIN ", 11) == 0)) {
+    if (c < s->end && private_key_at(c + (*c == '"' || *c == '\''), s->end)) {
         copy_to(s, c + (*c != '-'));
-        if (drop_private_key(s))
-            return;
-        c = s->p;
+        drop_private_key(s);
+        return;
     }
     if (c < s->end && (*c == '"' || *c == '\'' || *c == '`')) {
         copy_to(s, c + 1);
@@ -314,11 +313,19 @@ static void take_word(struct scan *s, const char *word_end)
         const char *to = c;
         while (to < s->end && random_byte(*to))
             to++;
+        while (to > c && to[-1] == '.')
+            to--;
         if (c > word_end && looks_random(c, to)) {
             copy_to(s, c);
             drop_to(s, to);
         }
     }
+}
+
+static bool starts(const struct scan *s, const char *what)
+{
+    size_t n = strlen(what);
+    return (size_t)(s->end - s->p) >= n && memcmp(s->p, what, n) == 0;
 }
 
 int text_redact(lua_State *L)
@@ -330,8 +337,10 @@ int text_redact(lua_State *L)
     luaL_buffinit(L, &out);
     struct scan s = {text, text + len, &out};
     while (s.p < s.end) {
-        if (*s.p == '-' && starts(&s, "-----BEGIN ") && drop_private_key(&s))
+        if (*s.p == '-' && private_key_at(s.p, s.end)) {
+            drop_private_key(&s);
             continue;
+        }
         if (*s.p == ':' && starts(&s, "://")) {
             copy_to(&s, s.p + 3);
             drop_user(&s);

@@ -26,6 +26,7 @@ static lua_Number number_field(lua_State *L, const char *fn, const char *field)
 static struct facts read_facts(lua_State *L, const char *fn)
 {
     struct facts f;
+    lua_settop(L, 3);
     if (lua_type(L, 1) != LUA_TTABLE)
         lib_wrong(L, fn, 1, "the hook's ctx");
     lua_pushvalue(L, 1);

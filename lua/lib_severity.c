@@ -57,6 +57,7 @@ static lua_Integer rank(lua_State *L, const char *fn, int order)
 
 static int severity_rank(lua_State *L)
 {
+    lua_settop(L, 2);
     lua_pushinteger(L, rank(L, "severity.rank", 2));
     return 1;
 }
@@ -66,6 +67,7 @@ static int severity_at_least(lua_State *L)
     static const char fn[] = "severity.at_least";
     size_t len;
     lua_Integer n;
+    lua_settop(L, 3);
     lua_Integer own = rank(L, fn, 3);
     if (lua_type(L, 2) != LUA_TSTRING)
         return lib_wrong(L, fn, 2, "a severity such as \"warning\"");

@@ -1,6 +1,7 @@
 /* `text`, continued: plain searching and changing, in linear time. Letters are those of ASCII; other bytes stay. */
 #include "lib.h"
 
+#include "bind_alert.h"
 #include "sandbox.h"
 #include "vm.h"
 
@@ -195,6 +196,13 @@ static int internal_width(lua_State *L)
     return 1;
 }
 
-const luaL_Reg lib_internal_functions[] = {{"moment", internal_moment}, {"number", internal_number},
+/* is_alert(v) */
+static int internal_is_alert(lua_State *L)
+{
+    lua_pushboolean(L, bind_alert_test(L, 1) != NULL);
+    return 1;
+}
+
+const luaL_Reg lib_internal_functions[] = {{"is_alert", internal_is_alert}, {"moment", internal_moment}, {"number", internal_number},
                                            {"quote", internal_quote},   {"width", internal_width},
                                            {NULL, NULL}};

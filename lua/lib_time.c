@@ -309,6 +309,7 @@ static int minute_of_week(const struct local_time *at)
 static int time_within(lua_State *L)
 {
     struct local_time at;
+    lua_settop(L, 3); /* what is not given is nil, not what is pushed */
     int64_t t = check_moment(L, "time.within", 1);
     const struct time_spec *spec = check_spec(L, "time.within", 2);
     time_zone_local(check_zone(L, "time.within", 3), t, &at);
@@ -337,6 +338,7 @@ static bool find_next(const struct time_spec *spec, const struct time_zone *zone
 
 static int time_next(lua_State *L)
 {
+    lua_settop(L, 3); /* what is not given is nil, not what is pushed */
     int64_t t = check_moment(L, "time.next", 1), next;
     const struct time_spec *spec = check_spec(L, "time.next", 2);
     const struct time_zone *zone = check_zone(L, "time.next", 3);
@@ -355,6 +357,7 @@ static int time_holiday(lua_State *L)
     static const char fn[] = "time.holiday";
     struct local_time at;
     bool found = false;
+    lua_settop(L, 3);
     int64_t t = check_moment(L, fn, 1);
     lua_Integer n = lib_list(L, fn, 2, HOLIDAYS_MAX);
     time_zone_local(check_zone(L, fn, 3), t, &at);

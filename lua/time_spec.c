@@ -19,9 +19,14 @@ static int fail(const struct scan *s, const char *what)
     return err_set(s->e, ERR_INVALID, "%s at character %zu", what, (size_t)(s->p - s->start) + 1);
 }
 
+static bool blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
 static void skip_space(struct scan *s)
 {
-    while (s->p < s->end && (*s->p == ' ' || *s->p == '\t'))
+    while (s->p < s->end && blank(*s->p))
         s->p++;
 }
 
@@ -130,7 +135,7 @@ static int scan_entry(struct scan *s, struct time_spec *spec)
         } else if (scan_days(s, &days) < 0) {
             return -1;
         }
-        if (s->p < s->end && *s->p != ',' && *s->p != ' ' && *s->p != '\t')
+        if (s->p < s->end && *s->p != ',' && !blank(*s->p) && !blank(s->p[-1]))
             return fail(s, "a space or a comma is expected");
     }
     if (!days && !timed)

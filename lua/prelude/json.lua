@@ -1,6 +1,7 @@
 -- text.json: any plain value as JSON, the same text for the same value: names in order, no spaces.
 
 local DEPTH_MAX = 8
+local NAMES_MAX = 20000
 local BYTES_MAX = 1024 * 1024
 
 local function fail(...)
@@ -22,6 +23,9 @@ local function sorted_keys(t)
             fail("a %s cannot be a name", math.type(key) or type(key))
         end
         keys[#keys + 1] = key
+        if #keys > NAMES_MAX then
+            fail("a table of more than %d elements", NAMES_MAX)
+        end
     end
     table.sort(keys, before)
     for i, key in ipairs(keys) do

@@ -110,10 +110,15 @@ local report = {}
 
 function report.members(group, options)
     options = check_options(options, MEMBERS_OPTIONS, "report.members")
-    if type(group) ~= "table" and type(group) ~= "userdata" then
-        error("report.members: argument 1 must be ctx.group, got " .. type(group), 0)
+    if type(group) ~= "table" and type(group) ~= "userdata" or internal.is_alert(group) then
+        error("report.members: argument 1 must be ctx.group, got " .. (internal.is_alert(group) and "one alert" or type(group)), 0)
     elseif math.type(#group) ~= "integer" or #group > 1000 then
         error("report.members: argument 1 has more than 1000 members", 0)
+    end
+    for i = 1, #group do
+        if not internal.is_alert(group[i]) then
+            error("report.members: argument 1 must be ctx.group; its element " .. i .. " is no alert", 0)
+        end
     end
     local wanted
     if options.labels then
@@ -175,7 +180,7 @@ end
 
 function report.body(alert, ctx, options)
     options = check_options(options, BODY_OPTIONS, "report.body")
-    if type(alert) ~= "userdata" then
+    if not internal.is_alert(alert) then
         error("report.body: argument 1 must be an alert, got " .. type(alert), 0)
     elseif type(ctx) ~= "table" then
         error("report.body: argument 2 must be the hook's ctx, got " .. type(ctx), 0)

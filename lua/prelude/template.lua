@@ -95,7 +95,7 @@ local function read_tag(tag)
         end
     end
     if tag:match("^%s*()", at) <= #tag then
-        fail("'%s' is not understood in {{%s}}", shown(tag:sub(at)), shown(tag))
+        fail("'%s' is not understood in {{%s}}", shown(text.trim(tag:sub(at))), shown(tag))
     end
     return {each = word, steps = steps, filters = filters, path = table.concat(steps, ".")}
 end
@@ -172,7 +172,9 @@ local function step(value, name)
     if (not ok or found == nil) and name:find("^%d+$") and #name < 10 then
         ok, found = pcall(index, value, math.tointeger(tonumber(name)))
     end
-    return ok and found or ok and found == false and false or nil
+    if ok then
+        return found
+    end
 end
 
 local function look_up(tag, data, this)
@@ -218,11 +220,9 @@ local function value_text(tag, data, this)
             if value == nil or value == "" then
                 value = filter.argument
             end
-        elseif value == nil then
-            break
-        elseif filter.name == "json" then
+        elseif value ~= nil and filter.name == "json" then
             value = text.json(value)
-        else
+        elseif value ~= nil then
             value = apply[filter.name](as_text(tag, value), filter.argument)
         end
     end
@@ -242,6 +242,10 @@ local function put(out, s)
     out[#out + 1] = s
 end
 
+local function length(list)
+    return #list
+end
+
 local run
 
 local function run_each(out, tag, data, this)
@@ -249,7 +253,10 @@ local function run_each(out, tag, data, this)
     if type(list) ~= "table" and type(list) ~= "userdata" then
         fail("each wants a list; %s is %s", shown(tag.path), list == nil and "not there" or "a " .. type(list))
     end
-    local n = #list
+    local ok, n = pcall(length, list)
+    if not ok then
+        fail("each wants a list; %s has no length", shown(tag.path))
+    end
     if math.type(n) ~= "integer" or n > EACH_MAX then
         fail("each takes at most %d elements; %s has more", EACH_MAX, shown(tag.path))
     end
