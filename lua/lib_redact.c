@@ -349,7 +349,7 @@ int text_redact(lua_State *L)
         if (*s.p == '/' && starts(&s, "/services/T")) { /* the path of a Slack webhook is its secret */
             copy_to(&s, s.p + 10);
             const char *to = s.p;
-            while (to < s.end && (random_byte(*to)))
+            while (to < s.end && to - s.p < AHEAD && random_byte(*to))
                 to++;
             if (looks_random(s.p, to))
                 drop_to(&s, to);
