@@ -16,7 +16,7 @@ local M = ...
 
 local lexer, parser, walk, rules = M.lint_lexer, M.lint_parser, M.lint_walk, M.lint_rules
 
-local FINDINGS_MAX = 100
+local FINDINGS_MAX = 100 -- of each kind
 local MODULES = {M.lint_names, M.lint_policy, M.lint_literals, M.lint_pattern, M.lint_alert, M.lint_hooks}
 
 -- tag -> all functions that modules have for it, made once.
@@ -41,7 +41,7 @@ end
 
 local function new_state(file, options, main)
     local l = {file = file, options = options, main = main, visit = VISIT, enter = ENTER, findings = {},
-        is_library = string.find(file, "^lib_") ~= nil, allowed = {}, more = 0,
+        is_library = string.find(file, "^lib_") ~= nil, allowed = {}, count = {error = 0, warning = 0},
         absent = {}, written_globals = {}, extended = {}, checked = {}, mentioned = {}, meant = {}, strings = {}, built = 0}
 
     function l.report(code, line, sentence)
@@ -49,12 +49,11 @@ local function new_state(file, options, main)
         if kind == "warning" and l.allowed[line] and l.allowed[line][code] then
             return
         end
-        local findings = l.findings
-        if kind == "warning" and #findings >= FINDINGS_MAX then
-            l.more = l.more + 1
-            return
+        l.count[kind] = l.count[kind] + 1
+        if l.count[kind] <= FINDINGS_MAX then
+            local findings = l.findings
+            findings[#findings + 1] = {line = line, kind = kind, code = code, sentence = sentence, number = #findings}
         end
-        findings[#findings + 1] = {line = line, kind = kind, code = code, sentence = sentence, number = #findings}
     end
 
     -- True when the checker of that kind refuses the text.
@@ -99,10 +98,12 @@ local function look(source, l_file, options)
             module.finish(l)
         end
     end
-    if l.more > 0 then
-        l.report("not_looked_at", 1, "and " .. l.more .. " more warnings")
-    end
     table.sort(l.findings, before)
+    local more = math.max(l.count.error - FINDINGS_MAX, 0) + math.max(l.count.warning - FINDINGS_MAX, 0)
+    if more > 0 then
+        table.insert(l.findings, {line = tokens.lines[#tokens.lines], kind = "warning", code = "not_looked_at",
+            sentence = "there are " .. more .. " more findings than are shown"})
+    end
     return l.findings
 end
 

@@ -18,7 +18,7 @@ end
 
 -- Is the label one that `match` asks for, so that it is always there?
 local function is_matched(l, what, name)
-    local match = l.match_text
+    local match = l.policy.match
     return what == "label" and match ~= nil and name ~= nil and string.find(match, name, 1, true) ~= nil
 end
 
@@ -54,39 +54,28 @@ local function distance_allowed(word)
     return #word < 4 and 0 or #word < 6 and 1 or 2
 end
 
--- The label of the list that is meant, when `name` is none of them and almost one.
+-- "; did you mean 'severity'?" when `name` is no known label and almost one. Closer than elsewhere: labels that exist
+-- nowhere yet are ordinary.
 local function meant(l, name)
-    local labels = l.options.labels
-    if not labels or #name > 40 then
-        return nil
-    end
-    local best, least
-    for _, label in ipairs(labels) do
+    local close = {}
+    for _, label in ipairs(l.options.labels or {}) do
         if label == name then
-            return nil
+            return ""
         end
         if string.byte(label) == string.byte(name) and math.abs(#label - #name) <= distance_allowed(name) then
-            local d = M.distance(name, label)
-            if d <= distance_allowed(name) and (not least or d < least) then
-                best, least = label, d
-            end
+            close[#close + 1] = label
         end
     end
-    return best
+    return M.suggest(name, close, distance_allowed(name))
 end
 
 local function check_label(l, line, what, name)
     if what ~= "label" or not name or is_matched(l, what, name) then
         return
     end
-    local label = l.meant[name]
-    if label == nil then
-        label = meant(l, name) or false
-        l.meant[name] = label
-    end
-    if label then
-        l.report("label_typo", line, "no known alert has the label '" .. M.lint_show(name) .. "'; did you mean '" ..
-            label .. "'?")
+    l.meant[name] = l.meant[name] or meant(l, name)
+    if l.meant[name] ~= "" then
+        l.report("label_typo", line, "no known alert has the label '" .. M.lint_show(name) .. "'" .. l.meant[name])
     end
 end
 

@@ -1,7 +1,7 @@
 -- The table that the file returns: found without running anything, and checked field by field.
 --
 -- l.policy: layers (own first, then what it extends), fields (of its own layer), unknown (part of it cannot be
--- seen), reasons (code -> line), reasons_known, zones (name -> true), zones_known.
+-- seen), reasons (code -> line), reasons_known, zones (name -> true), zones_known, match (its text).
 local M = ...
 local policy = {visit = {}, enter = {}}
 
@@ -22,6 +22,11 @@ end
 
 -- Follows an expression to the table (or the call of policy.extend) behind it.
 local function find_layers(found, e, written)
+    found.steps = found.steps + 1
+    if found.steps > 4 * LAYERS_MAX then
+        found.unknown = true
+        return
+    end
     e = scope.unwrap(e)
     for _ = 1, LAYERS_MAX do
         if e.tag ~= "name" or not e.var then
@@ -125,7 +130,7 @@ end
 
 -- Before the walk: what the rules have to know of the policy as a whole. Libraries have none.
 function policy.look(main, l)
-    local found = {layers = {}, unknown = false}
+    local found = {layers = {}, unknown = false, steps = 0}
     l.policy = found
     local last = main.body[#main.body]
     if l.is_library or not last or last.tag ~= "return" or not last.values[1] then
@@ -136,6 +141,9 @@ function policy.look(main, l)
     note_reasons(found)
     note_zones(found, l)
     note_hooks(found, l)
+    local match = found.layers[1] and field(found.layers[1], "match")
+    found.match = match and scope.text(match.value)
+    found.match_line = match and match.line
 end
 
 -- The checks of its fields.
@@ -192,10 +200,8 @@ function policy.finish(l)
     if own and l.options.fields then
         check_fields(l, own, l.options.fields, "")
     end
-    local match = own and field(own, "match")
-    local text = match and scope.text(match.value)
-    if text then
-        l.check("matcher", "bad_match", match.line, text, "match: ")
+    if l.policy.match then
+        l.check("matcher", "bad_match", l.policy.match_line, l.policy.match, "match: ")
     end
 end
 
