@@ -245,11 +245,13 @@ static int run(lua_State *L)
     return 0;
 }
 
+static const char unable[] = "the lint could not look through this file";
+
 static void not_looked_at(struct look *k, const char *why)
 {
     struct buf *b = &k->l->sentence;
     buf_clear(b);
-    buf_addf(b, "the lint could not look through this file: %s", why);
+    buf_addf(b, "%s: %s", unable, why);
     struct lint_finding f = {.line = 1, .code = "not_looked_at", .sentence = b->data};
     k->on_finding(k->arg, &f);
 }
@@ -277,7 +279,7 @@ size_t lint_run(struct lint *l, const char *source, size_t len, const char *file
 static void on_syntax(void *arg, const struct lint_finding *f)
 {
     struct buf *refusal = arg;
-    if (strcmp(f->code, "syntax") == 0 || strcmp(f->code, "not_looked_at") == 0) {
+    if (strcmp(f->code, "syntax") == 0 || strncmp(f->sentence, unable, sizeof unable - 1) == 0) {
         buf_clear(refusal);
         buf_addf(refusal, "%u: %s", f->line, f->sentence);
     }

@@ -111,6 +111,10 @@ return function(source, file, options)
     local line, sentence
     if options.syntax then
         line, sentence = options.syntax(source)
+        -- found at the end of the block, and said of a line before
+        local said = sentence and (string.match(sentence, "^no visible label .* at line (%d+)")
+            or string.match(sentence, "^break outside a loop at line (%d+)"))
+        line = said and tonumber(said) or line
     end
     if line then
         return {{line = line, kind = "error", code = "syntax", sentence = sentence}}
