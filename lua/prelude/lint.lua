@@ -39,10 +39,22 @@ local function before(a, b)
     return a.number < b.number
 end
 
+local function sorted_names(t)
+    local names = {}
+    for name in pairs(t) do
+        if type(name) == "string" then
+            names[#names + 1] = name
+        end
+    end
+    table.sort(names)
+    return names
+end
+
 local function new_state(file, options, main)
     local l = {file = file, options = options, main = main, visit = VISIT, enter = ENTER, findings = {},
         is_library = string.find(file, "^lib_") ~= nil, allowed = {}, count = {error = 0, warning = 0},
-        absent = {}, written_globals = {}, extended = {}, checked = {}, mentioned = {}, meant = {}, strings = {}, built = 0}
+        absent = {}, written_globals = {}, extended = {}, checked = {}, mentioned = {}, meant = {}, strings = {}, built = 0,
+        suggested = 0, sorted_names = {}}
 
     function l.report(code, line, sentence)
         local kind = assert(rules.kinds[code], code)
@@ -54,6 +66,21 @@ local function new_state(file, options, main)
             local findings = l.findings
             findings[#findings + 1] = {line = line, kind = kind, code = code, sentence = sentence, number = #findings}
         end
+    end
+
+    -- Comparing words is the one dear thing here: it is done for as many as can be shown.
+    function l.may_suggest()
+        l.suggested = l.suggested + 1
+        return l.suggested <= 2 * FINDINGS_MAX
+    end
+
+    -- "; did you mean 'filter'?", or nothing. known: name -> anything.
+    function l.suggest(word, known)
+        if not l.may_suggest() then
+            return ""
+        end
+        l.sorted_names[known] = l.sorted_names[known] or sorted_names(known)
+        return M.suggest(word, l.sorted_names[known])
     end
 
     -- True when the checker of that kind refuses the text.
@@ -111,9 +138,9 @@ return function(source, file, options)
     local line, sentence
     if options.syntax then
         line, sentence = options.syntax(source)
-        -- found at the end of the block, and said of a line before
+        -- found at the end of the block, and said of a line before it
         local said = sentence and (string.match(sentence, "^no visible label .* at line (%d+)")
-            or string.match(sentence, "^break outside a loop at line (%d+)"))
+            or string.match(sentence, "^break outside a? ?loop at line (%d+)"))
         line = said and tonumber(said) or line
     end
     if line then

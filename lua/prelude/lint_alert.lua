@@ -58,7 +58,10 @@ end
 -- nowhere yet are ordinary.
 local function meant(l, name)
     local close = {}
-    for _, label in ipairs(l.options.labels or {}) do
+    if not l.options.labels or not l.may_suggest() then
+        return ""
+    end
+    for _, label in ipairs(l.options.labels) do
         if label == name then
             return ""
         end

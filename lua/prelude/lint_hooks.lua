@@ -2,7 +2,7 @@
 local M = ...
 local hooks = {visit = {}, enter = {}}
 
-local scope, policy, suggest = M.lint_scope, M.lint_policy, M.suggest
+local scope, policy = M.lint_scope, M.lint_policy
 
 -- Types that a hook may return first (nil is always "no opinion").
 local RETURNS = {
@@ -107,13 +107,8 @@ local function check_reason(f, s, l)
     local found = l.policy
     if reason and found.reasons_known and next(found.reasons) and not found.reasons[reason]
         and string.find(reason, "^[a-z][a-z0-9_]*$") then
-        local codes = {}
-        for code in pairs(found.reasons) do
-            codes[#codes + 1] = code
-        end
-        table.sort(codes)
         l.report("undeclared_reason", s.line, "'" .. M.lint_show(reason) ..
-            "' looks like a reason code and is not declared in reasons" .. suggest(reason, codes))
+            "' looks like a reason code and is not declared in reasons" .. l.suggest(reason, found.reasons))
     end
 end
 

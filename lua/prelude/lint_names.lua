@@ -2,7 +2,7 @@
 local M = ...
 local names = {visit = {}, enter = {}}
 
-local scope, suggest = M.lint_scope, M.suggest
+local scope = M.lint_scope
 
 -- What to write instead, for those that are missed most.
 local HINTS = {
@@ -39,23 +39,12 @@ local HINTS = {
     ["time.time"] = "use ctx.now",
 }
 
-local function sorted_keys(t)
-    local keys = {}
-    for key in pairs(t) do
-        if type(key) == "string" then
-            keys[#keys + 1] = key
-        end
-    end
-    table.sort(keys)
-    return keys
-end
-
 -- "; use x" or "; did you mean 'x'?" or nothing.
 local function hint(l, path, word, known)
     if HINTS[path] then
         return "; " .. HINTS[path]
     end
-    return suggest(word, sorted_keys(known))
+    return l.suggest(word, known)
 end
 
 local function is_checked(l)

@@ -5,7 +5,7 @@
 local M = ...
 local policy = {visit = {}, enter = {}}
 
-local scope, suggest = M.lint_scope, M.suggest
+local scope = M.lint_scope
 
 local LAYERS_MAX = 8
 
@@ -167,17 +167,12 @@ local ARTICLE = {number = "a number", string = "a string", table = "a table", ["
     boolean = "true or false"}
 
 local function check_fields(l, fields, known, prefix)
-    local names = {}
-    for name in pairs(known) do
-        names[#names + 1] = name
-    end
-    table.sort(names)
     for _, f in ipairs(fields) do
         local wanted = f.name and known[f.name]
         if not wanted then
             local shown = f.name and prefix .. f.name or "[1]"
             l.report("unknown_field", f.line, "unknown field '" .. M.lint_show(shown) .. "'" ..
-                suggest(f.name or "[1]", names))
+                (f.name and l.suggest(f.name, known) or ""))
         else
             local got = policy.literal_type(f.value)
             if got and got ~= wanted then

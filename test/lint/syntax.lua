@@ -18,6 +18,6 @@ local s = [==[ ]] ]==] .. '\u{20AC}\x41\065\z
 return { api = 1, describe = s .. tostring(b) }
 --- case a break that leaves nothing
 do
-    break --> error: break outside a loop
+    break --> error: break outside
 end
 return {}
