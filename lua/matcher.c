@@ -8,16 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct term {
-    char *name;
-    char *value; /* what = and != compare with */
-    size_t value_len;
-    struct match *re; /* =~ and !~ */
-    bool negated;
-};
-
 struct matcher {
-    struct term *terms;
+    struct matcher_term *terms;
     size_t n, cap;
 };
 
@@ -116,7 +108,7 @@ static int scan_term(struct scan *s, struct matcher *m, struct buf *name, struct
     if (s->p < s->end && *s->p == '"' ? scan_quoted(s, value, e) : scan_bare_value(s, value, e))
         return -1;
 
-    struct term t = {.negated = negated};
+    struct matcher_term t = {.negated = negated};
     if (regex) {
         char why[200];
         t.re = match_compile(value->data ? value->data : "", value->len, why, sizeof why);
@@ -200,6 +192,16 @@ void matcher_free(struct matcher **m)
     *m = NULL;
 }
 
+size_t matcher_len(const struct matcher *m)
+{
+    return m->n;
+}
+
+const struct matcher_term *matcher_term(const struct matcher *m, size_t i)
+{
+    return &m->terms[i];
+}
+
 static bool regex_fits(const struct match *re, const struct alert *a, struct span label, struct buf *space)
 {
     if (span_empty(label))
@@ -214,7 +216,7 @@ static bool regex_fits(const struct match *re, const struct alert *a, struct spa
 bool matcher_fits(const struct matcher *m, const struct alert *a, struct buf *space)
 {
     for (size_t i = 0; i < m->n; i++) {
-        const struct term *t = &m->terms[i];
+        const struct matcher_term *t = &m->terms[i];
         struct span label = alert_label(a, t->name);
         bool fits =
             t->re ? regex_fits(t->re, a, label, space) : alert_span_equal(a, label, t->value, t->value_len);

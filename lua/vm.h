@@ -23,6 +23,7 @@ enum {
 enum vm_end { VM_OK, VM_ERROR, VM_TIMEOUT, VM_MEMORY };
 
 struct matcher_cache;
+struct zones;
 
 struct vm {
     lua_State *L;
@@ -36,6 +37,7 @@ struct vm {
     volatile struct black_box *box;
     struct buf scratch; /* for texts on their way into Lua; cleared by whoever uses it */
     struct matcher_cache *matchers;
+    struct zones *zones; /* that the policy may use: zones.h. NULL: none, or not yet */
     /* how the last vm_call failed */
     char place[VM_PLACE_MAX]; /* where; "" when unknown */
     struct buf message;       /* one line, valid UTF-8, at most WIRE_TEXT_SHOWN bytes */

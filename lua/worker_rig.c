@@ -98,7 +98,7 @@ static bool find_frame(const struct rig *r, enum wire_type until, size_t *from)
     int rc;
     while ((rc = wire_frame(r->answers.data + *from, r->answers.len - *from, &type, &fields, &used)) == 1) {
         *from += used;
-        if (type == until)
+        if (type == until || (type == WIRE_WANT && until == WIRE_READY))
             return true;
     }
     assert_int_equal(rc, 0);
@@ -148,6 +148,80 @@ static void write_keyed(struct buf *b, const char *key, const char *text)
     wire_str(b, text);
 }
 
+static void write_scalar(struct buf *b, const struct rig_scalar *v)
+{
+    wire_u8(b, (uint8_t)v->tag);
+    if (v->tag == 'i')
+        wire_i64(b, v->i);
+    else if (v->tag == 's')
+        wire_str(b, v->s);
+}
+
+static void write_remembered(struct buf *b, const struct rig_setup *s)
+{
+    uint32_t n = 0, m;
+    while (n < RIG_TEXTS_MAX && s->creations[n].policy)
+        n++;
+    wire_u32(b, n);
+    for (uint32_t i = 0; i < n; i++) {
+        wire_str(b, s->creations[i].policy);
+        for (m = 0; m < RIG_TEXTS_MAX && s->creations[i].at[m];)
+            m++;
+        wire_u32(b, m);
+        for (uint32_t k = 0; k < m; k++)
+            wire_i64(b, s->creations[i].at[k]);
+    }
+    for (n = 0; n < RIG_TEXTS_MAX && s->states[n].policy;)
+        n++;
+    wire_u32(b, n);
+    for (uint32_t i = 0; i < n; i++) {
+        wire_str(b, s->states[i].policy);
+        wire_u64(b, s->states[i].identity);
+        wire_u32(b, s->states[i].version ? s->states[i].version : 1);
+        for (m = 0; m < RIG_TEXTS_MAX && s->states[i].values[m].name;)
+            m++;
+        wire_u8(b, 'm');
+        wire_u32(b, m);
+        for (uint32_t k = 0; k < m; k++) {
+            wire_str(b, s->states[i].values[k].name);
+            write_scalar(b, &s->states[i].values[k]);
+        }
+    }
+}
+
+void rig_write_seen(struct buf *b, const struct rig_seen *seen)
+{
+    static const struct rig_seen never = {.first = MOMENT_NONE, .polls = 1, .episode = 1};
+    if (!seen)
+        seen = &never;
+    wire_i64(b, seen->first);
+    wire_u32(b, seen->polls);
+    wire_u32(b, seen->flaps);
+    wire_i64(b, seen->absent);
+    wire_u32(b, seen->episode);
+}
+
+static void write_key(struct buf *b, const char *key)
+{
+    wire_u8(b, key != NULL);
+    wire_str(b, key);
+}
+
+static void write_last(struct buf *b, const struct rig_last *last)
+{
+    static const struct rig_last none = {.task = "", .created = MOMENT_NONE, .completed = MOMENT_NONE, .starts_at = MOMENT_NONE};
+    if (!last)
+        last = &none;
+    wire_str(b, last->task);
+    wire_u8(b, last->phase);
+    wire_u8(b, last->gone);
+    wire_i64(b, last->created);
+    wire_i64(b, last->completed);
+    wire_i64(b, last->starts_at);
+    wire_i64(b, last->trigger_at != 0 ? last->trigger_at : MOMENT_NONE);
+    wire_u32(b, last->attempts);
+}
+
 void rig_write_setup(struct buf *b, const struct rig_setup *s)
 {
     size_t mark = wire_begin(b, WIRE_SETUP);
@@ -179,6 +253,12 @@ void rig_write_setup(struct buf *b, const struct rig_setup *s)
     wire_u32(b, n);
     for (uint32_t i = 0; i < n; i++)
         write_keyed(b, s->annotations[i].key, s->annotations[i].text);
+    uint32_t n_libraries = 0;
+    while (n_libraries < RIG_TEXTS_MAX && s->libraries[n_libraries].file)
+        n_libraries++;
+    wire_u32(b, n_libraries);
+    for (uint32_t i = 0; i < n_libraries; i++)
+        write_keyed(b, s->libraries[i].file, s->libraries[i].source);
     for (n = 0; n < RIG_POLICIES_MAX && s->policies[n].file;)
         n++;
     wire_u32(b, n);
@@ -186,6 +266,9 @@ void rig_write_setup(struct buf *b, const struct rig_setup *s)
         wire_str(b, s->policies[i].file);
         wire_text(b, s->policies[i].source,
                   s->policies[i].len ? s->policies[i].len : strlen(s->policies[i].source));
+        wire_u32(b, n_libraries);
+        for (uint32_t k = 0; k < n_libraries; k++)
+            wire_u32(b, k);
     }
     wire_u64(b, s->hook_instructions ? s->hook_instructions : 2000000);
     wire_u64(b, s->cycle_instructions ? s->cycle_instructions : 2000000000);
@@ -195,19 +278,26 @@ void rig_write_setup(struct buf *b, const struct rig_setup *s)
     wire_u32(b, n);
     for (uint32_t i = 0; i < n; i++)
         wire_u32(b, s->quarantined[i] - 1);
+    wire_u8(b, s->lint);
+    write_remembered(b, s);
     wire_end(b, mark);
 }
 
-void rig_add_alert(struct buf *b, uint32_t id, const char *json)
+static void add_alert_texts(struct buf *b, const char *json)
 {
     struct buf index = {0};
     struct err e;
     if (alert_index(json, strlen(json), &index, &e) != ALERT_OK)
         fail_msg("the test's alert is none: %s", e.msg);
-    wire_u32(b, id);
     wire_text(b, json, strlen(json));
     wire_text(b, index.data, index.len);
     buf_free(&index);
+}
+
+void rig_add_alert(struct buf *b, uint32_t id, const char *json)
+{
+    wire_u32(b, id);
+    add_alert_texts(b, json);
 }
 
 static void say_gone(struct rig *r, struct buf *text)
@@ -228,15 +318,44 @@ static void add_text(struct buf *text, const char *before, struct wire_text t, c
     buf_adds(text, after);
 }
 
-static void say_ready(struct wire_reader *r, struct buf *text)
+static void say_number(struct wire_reader *r, struct buf *text, const char *name, uint32_t usual)
+{
+    uint32_t n = wire_get_u32(r);
+    if (n != usual)
+        buf_addf(text, " %s=%u", name, n);
+}
+
+static void say_policy(struct wire_reader *r, struct buf *text)
+{
+    add_text(text, "policy: ", wire_get_text(r), " ");
+    add_text(text, "", wire_get_text(r), " ");
+    add_text(text, "", wire_get_text(r), "");
+    uint8_t bits = wire_get_u8(r);
+    buf_adds(text, bits & 1 ? " shadow" : "");
+    buf_adds(text, bits & 2 ? " on_resolve" : "");
+    say_number(r, text, "hour", 0);
+    say_number(r, text, "day", 0);
+    say_number(r, text, "ramp", 0);
+    uint32_t slots = wire_get_u32(r), priority = wire_get_u32(r);
+    if (slots)
+        buf_addf(text, " reserve=%u/%u", slots, priority);
+    say_number(r, text, "version", 1);
+    for (uint32_t n = wire_get_u32(r); n && !r->bad; n--)
+        buf_addf(text, " lib=%u", wire_get_u32(r));
+    buf_addc(text, '\n');
+}
+
+static void say_ready(struct rig *rig, struct wire_reader *r, struct buf *text)
 {
     for (uint32_t n = wire_get_u32(r); n && !r->bad; n--) {
         wire_get_text(r);
         add_text(text, "load: ", wire_get_text(r), "\n");
     }
+    for (uint32_t n = wire_get_u32(r); n && !r->bad; n--)
+        say_policy(r, text);
     for (uint32_t n = wire_get_u32(r); n && !r->bad; n--) {
-        add_text(text, "policy: ", wire_get_text(r), " ");
-        add_text(text, "", wire_get_text(r), " ");
+        add_text(text, "lint: ", wire_get_text(r), "");
+        buf_addf(text, ":%u: ", wire_get_u32(r));
         add_text(text, "", wire_get_text(r), "\n");
     }
     for (uint32_t n = wire_get_u32(r); n && !r->bad; n--) {
@@ -245,6 +364,52 @@ static void say_ready(struct wire_reader *r, struct buf *text)
     }
     if (!wire_get_u8(r))
         buf_adds(text, "named: missing\n");
+    if (wire_get_u8(r))
+        buf_adds(text, "survey: wanted\n");
+    struct wire_text hash = wire_get_text(r);
+    snprintf(rig->hash, sizeof rig->hash, "%.*s", (int)hash.len, hash.s);
+}
+
+static void say_scalar(struct wire_reader *r, struct buf *text)
+{
+    uint8_t tag = wire_get_u8(r);
+    uint64_t bits;
+    double d;
+    buf_addc(text, (char)tag);
+    if (tag == 'i')
+        buf_addf(text, "%lld", (long long)wire_get_i64(r));
+    if (tag == 's')
+        add_text(text, "", wire_get_text(r), "");
+    if (tag == 'd') {
+        bits = wire_get_u64(r);
+        memcpy(&d, &bits, sizeof d);
+        buf_addf(text, "%g", d);
+    }
+}
+
+static void say_extras(struct wire_reader *r, struct buf *text)
+{
+    uint8_t bits = wire_get_u8(r);
+    assert_true(bits < 4);
+    if (bits & 1) {
+        uint32_t n = wire_get_u32(r);
+        assert_true(n > 0);
+        for (uint32_t i = 0; i < n && !r->bad; i++) {
+            add_text(text, i ? "," : " notes={", wire_get_text(r), "=");
+            add_text(text, "", wire_get_text(r), "");
+        }
+        buf_addc(text, '}');
+    }
+    if (bits & 2) {
+        add_text(text, " state[", wire_get_text(r), "]={");
+        uint32_t n = wire_get_u32(r);
+        assert_true(n > 0);
+        for (uint32_t i = 0; i < n && !r->bad; i++) {
+            add_text(text, i ? "," : "", wire_get_text(r), "=");
+            say_scalar(r, text);
+        }
+        buf_addc(text, '}');
+    }
 }
 
 static void say_optional(struct buf *text, const char *before, struct wire_text t)
@@ -277,6 +442,7 @@ static void say_judged(struct wire_reader *r, struct buf *text)
     say_optional(text, " fallback=", fallback);
     say_optional(text, " by=", policy);
     say_optional(text, " at=", place);
+    say_extras(r, text);
     buf_addc(text, '\n');
 }
 
@@ -297,6 +463,7 @@ static void say_retriggered(struct wire_reader *r, struct buf *text)
     }
     say_optional(text, " by=", wire_get_text(r));
     say_optional(text, " at=", wire_get_text(r));
+    say_extras(r, text);
     buf_addc(text, '\n');
 }
 
@@ -319,6 +486,32 @@ static void say_composed(struct wire_reader *r, struct buf *text)
     for (uint32_t n = wire_get_u32(r); n && !r->bad; n--)
         add_text(text, " annotation=[", wire_get_text(r), "]");
     say_optional(text, " fallback=", wire_get_text(r));
+    say_extras(r, text);
+    buf_addc(text, '\n');
+}
+
+static void say_resolved(struct wire_reader *r, struct buf *text)
+{
+    static const char *const names[] = {"keep", "cancel_pending", "error"};
+    wire_get_u32(r);
+    uint8_t what = wire_get_u8(r);
+    assert_true(what < 3);
+    struct wire_text code = wire_get_text(r), detail = wire_get_text(r);
+    buf_addf(text, "resolve: %s", names[what]);
+    if (code.len || detail.len) {
+        add_text(text, " ", code, " [");
+        add_text(text, "", detail, "]");
+    }
+    say_optional(text, " at=", wire_get_text(r));
+    say_extras(r, text);
+    buf_addc(text, '\n');
+}
+
+static void say_want(struct wire_reader *r, struct buf *text)
+{
+    buf_adds(text, "want:");
+    for (uint32_t n = wire_get_u32(r); n && !r->bad; n--)
+        add_text(text, " ", wire_get_text(r), "");
     buf_addc(text, '\n');
 }
 
@@ -332,7 +525,11 @@ static void converse(struct rig *r, const struct buf *request, enum wire_type un
     for (size_t at = 0; wire_frame(r->answers.data + at, r->answers.len - at, &type, &fields, &used) == 1;
          at += used) {
         if (type == WIRE_READY)
-            say_ready(&fields, text);
+            say_ready(r, &fields, text);
+        else if (type == WIRE_WANT)
+            say_want(&fields, text);
+        else if (type == WIRE_RESOLVED)
+            say_resolved(&fields, text);
         else if (type == WIRE_JUDGED)
             say_judged(&fields, text);
         else if (type == WIRE_RETRIGGERED)
@@ -350,11 +547,41 @@ static void converse(struct rig *r, const struct buf *request, enum wire_type un
     text->len--;
 }
 
+/* Answers a WANT that is the last thing that came. */
+static bool write_zones(const struct rig *r, const struct rig_setup *setup, struct buf *b)
+{
+    enum wire_type type = WIRE_HELLO;
+    struct wire_reader fields = {0};
+    size_t used;
+    for (size_t at = 0; wire_frame(r->answers.data + at, r->answers.len - at, &type, &fields, &used) == 1;)
+        at += used;
+    if (r->dead || type != WIRE_WANT)
+        return false;
+    uint32_t n = wire_get_u32(&fields);
+    size_t mark = wire_begin(b, WIRE_ZONES);
+    wire_u32(b, n);
+    for (uint32_t i = 0; i < n; i++) {
+        struct wire_text name = wire_get_text(&fields);
+        const char *data = NULL;
+        for (size_t k = 0; k < RIG_TEXTS_MAX && setup->zones[k].name; k++)
+            if (strlen(setup->zones[k].name) == name.len && memcmp(setup->zones[k].name, name.s, name.len) == 0)
+                data = setup->zones[k].data;
+        wire_text(b, name.s, name.len);
+        wire_u8(b, data != NULL);
+        wire_str(b, data);
+    }
+    wire_end(b, mark);
+    return true;
+}
+
 void rig_ready(struct rig *r, const struct rig_setup *setup, struct buf *text)
 {
-    struct buf b = {0};
+    struct buf b = {0}, zones = {0};
     rig_write_setup(&b, setup);
     converse(r, &b, WIRE_READY, text);
+    if (write_zones(r, setup, &zones))
+        converse(r, &zones, WIRE_READY, text);
+    buf_free(&zones);
     buf_free(&b);
 }
 
@@ -363,8 +590,22 @@ void rig_judge(struct rig *r, const char *const *alerts, size_t n, struct buf *t
     struct buf b = {0};
     size_t mark = wire_begin(&b, WIRE_JUDGE);
     wire_u32(&b, (uint32_t)n);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         rig_add_alert(&b, (uint32_t)i, alerts[i]);
+        rig_write_seen(&b, r->seen);
+    }
+    wire_end(&b, mark);
+    converse(r, &b, WIRE_DONE, text);
+    buf_free(&b);
+}
+
+void rig_survey(struct rig *r, const char *const *alerts, size_t n, struct buf *text)
+{
+    struct buf b = {0};
+    size_t mark = wire_begin(&b, WIRE_SURVEY);
+    wire_u32(&b, (uint32_t)n);
+    for (size_t i = 0; i < n; i++)
+        add_alert_texts(&b, alerts[i]);
     wire_end(&b, mark);
     converse(r, &b, WIRE_DONE, text);
     buf_free(&b);
@@ -376,14 +617,24 @@ void rig_retrigger(struct rig *r, const char *alert, const struct rig_last *last
     size_t mark = wire_begin(&b, WIRE_RETRIGGER);
     wire_u32(&b, 1);
     rig_add_alert(&b, 7, alert);
-    wire_str(&b, last->task);
-    wire_u8(&b, last->phase);
-    wire_u8(&b, last->gone);
-    wire_i64(&b, last->created);
-    wire_i64(&b, last->completed);
-    wire_i64(&b, last->starts_at);
-    wire_i64(&b, last->trigger_at != 0 ? last->trigger_at : MOMENT_NONE);
-    wire_u32(&b, last->attempts);
+    rig_write_seen(&b, r->seen);
+    write_key(&b, r->key);
+    write_last(&b, last);
+    wire_end(&b, mark);
+    converse(r, &b, WIRE_DONE, text);
+    buf_free(&b);
+}
+
+void rig_resolve(struct rig *r, const char *policy, const char *alert, const struct rig_last *last, struct buf *text)
+{
+    struct buf b = {0};
+    size_t mark = wire_begin(&b, WIRE_RESOLVE);
+    wire_u32(&b, 1);
+    wire_u32(&b, 7);
+    wire_str(&b, policy);
+    add_alert_texts(&b, alert);
+    write_key(&b, r->key);
+    write_last(&b, last);
     wire_end(&b, mark);
     converse(r, &b, WIRE_DONE, text);
     buf_free(&b);
@@ -395,8 +646,13 @@ void rig_compose(struct rig *r, const char *alert, const char *key, struct buf *
     size_t mark = wire_begin(&b, WIRE_COMPOSE);
     wire_u32(&b, 1);
     rig_add_alert(&b, 7, alert);
-    wire_u8(&b, key != NULL);
-    wire_str(&b, key);
+    write_key(&b, key);
+    rig_write_seen(&b, r->seen);
+    write_last(&b, r->last);
+    wire_u32(&b, (uint32_t)(r->n_group ? r->n_group : 1));
+    wire_u32(&b, (uint32_t)r->n_members);
+    for (size_t i = 0; i < r->n_members; i++)
+        add_alert_texts(&b, r->members[i]);
     wire_end(&b, mark);
     converse(r, &b, WIRE_DONE, text);
     buf_free(&b);
