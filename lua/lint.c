@@ -3,6 +3,7 @@
 #include "matcher.h"
 #include "sandbox.h"
 #include "vm.h"
+#include "zones.h"
 
 #include "base/embed.h"
 #include "base/mem.h"
@@ -65,6 +66,20 @@ static int check_syntax(lua_State *L)
     lua_pushinteger(L, line);
     lua_pushstring(L, message);
     return 2;
+}
+
+/* zone(name): nil, or what is wrong with it. */
+static int check_zone(lua_State *L)
+{
+    size_t len;
+    const char *name = luaL_checklstring(L, 1, &len);
+    if (zone_name_legal(name, len))
+        return 0;
+    struct buf shown = {0};
+    text_clean(&shown, name, len, ZONE_NAME_MAX);
+    lua_pushfstring(L, "'%s' is no name of a time zone, such as \"Europe/Rome\"", shown.data);
+    buf_free(&shown);
+    return 1;
 }
 
 /* The environment of a policy, as policies get it. */
@@ -131,8 +146,9 @@ static int open_lint(lua_State *L)
     lua_getfield(L, 1, "lint_options");
     push_policy_env(L);
     lua_pushcfunction(L, check_matcher);
+    lua_pushcfunction(L, check_zone);
     lua_pushcfunction(L, check_syntax);
-    lua_call(L, 3, 1);
+    lua_call(L, 4, 1);
     if (l->n_labels)
         set_labels(L, l);
     l->options_ref = luaL_ref(L, LUA_REGISTRYINDEX);

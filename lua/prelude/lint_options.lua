@@ -22,22 +22,8 @@ local function refusal_of(f, ...)
     end
 end
 
--- A zone's name: parts of letters, digits, _, + and -, joined by "/".
-local function zone(text)
-    local parts = 0
-    for part in string.gmatch(text .. "/", "([^/]*)/") do
-        parts = parts + 1
-        if not string.find(part, "^[%w_+-]+$") then
-            parts = 99
-        end
-    end
-    if #text > 64 or parts > 4 then
-        return '"' .. string.sub(text, 1, 64) .. '" is no name of a time zone, such as "Europe/Rome"'
-    end
-end
-
--- env: a policy's environment. matcher: text -> nil or a sentence.
-return function(env, matcher, syntax)
+-- env: a policy's environment. matcher, zone: text -> nil or a sentence. syntax: see lint.lua.
+return function(env, matcher, zone, syntax)
     local checks = {matcher = matcher, zone = zone}
     if env.duration then
         checks.duration = refusal_of(env.duration.parse)
