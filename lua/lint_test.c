@@ -17,6 +17,7 @@
 
 #include <glob.h>
 #include <lauxlib.h>
+#include <lualib.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -253,6 +254,45 @@ static void test_bundled_are_clean(void **state)
     globfree(&g);
     buf_free(&source);
     assert_int_equal(findings, 0);
+}
+
+/* What prelude/check.lua lets through, the lint knows, and no more: its lists are found as upvalues. */
+static const char same_fields[] =
+    "local hooks = {'filter', 'key', 'priority', 'title', 'body', 'retrigger', 'on_resolve'}\n"
+    "local known = assert(loadfile('lua/prelude/lint_options.lua'))()({})\n"
+    "text = {truncate = string.sub}\n"
+    "local check = assert(loadfile('lua/prelude/check.lua'))(hooks, function() return '' end)\n"
+    "local found, seen = {}, {}\n"
+    "local function walk(f)\n"
+    "    if seen[f] then return end\n"
+    "    seen[f] = true\n"
+    "    for i = 1, 250 do\n"
+    "        local name, value = debug.getupvalue(f, i)\n"
+    "        if not name then break end\n"
+    "        if type(value) == 'function' then walk(value) else found[name] = value end\n"
+    "    end\n"
+    "end\n"
+    "walk(check)\n"
+    "local function same(what, ours, theirs)\n"
+    "    for name in pairs(ours) do assert(theirs[name], what .. ': only the lint knows ' .. name) end\n"
+    "    for name in pairs(theirs) do assert(ours[name], what .. ': the lint does not know ' .. name) end\n"
+    "end\n"
+    "local fields = {}\n"
+    "for _, name in ipairs(found.FIELDS) do fields[name] = true end\n"
+    "same('fields', known.fields, fields)\n"
+    "found.LIMITS.reserve = true\n"
+    "same('limits', known.members.limits, found.LIMITS)\n"
+    "same('reserve', known.members['limits.reserve'], found.RESERVE)\n"
+    "for _, hook in ipairs(hooks) do assert(known.fields[hook] == 'function', hook) end\n";
+
+static void test_fields_are_those_of_check(void **state)
+{
+    (void)state;
+    lua_State *L = luaL_newstate();
+    luaL_openlibs(L);
+    if (luaL_dostring(L, same_fields))
+        fail_msg("%s", lua_tostring(L, -1));
+    lua_close(L);
 }
 
 /* The parser against Lua's */
@@ -552,6 +592,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
         cmocka_unit_test(test_bundled_are_clean),
+        cmocka_unit_test(test_fields_are_those_of_check),
         cmocka_unit_test(test_files_against_lua),
         cmocka_unit_test(test_random_against_lua),
         cmocka_unit_test(test_long_sources),

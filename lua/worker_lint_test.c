@@ -50,7 +50,7 @@ static void test_errors_refuse_the_file(void **state)
 {
     (void)state;
     struct rig_setup setup = {.policies = {{"10-broken.lua", broken, 0}, {"20-good.lua", good, 0}}, .lint = true};
-    expect(&setup, "load: 10-broken.lua: 10-broken.lua:2: 'os.time' does not exist in a policy; use ctx.now\n"
+    expect(&setup, "load: 10-broken.lua:2: 'os.time' does not exist in a policy; use ctx.now\n"
                    "policy: 20-good 20-good.lua a=\"b\"\n");
 }
 
@@ -77,7 +77,7 @@ static void test_libraries(void **state)
                                        "return lib\n"}},
         .lint = true};
     expect(&setup,
-           "load: 10-bad.lua: lib_bad.lua:2: 'os.date' does not exist in a policy; use time.format(ctx.now, ...)\n"
+           "load: lib_bad.lua:2: 'os.date' does not exist in a policy; use time.format(ctx.now, ...)\n"
            "policy: 20-fine 20-fine.lua  lib=1\n"
            "lint: lib_fine.lua:3: the label 'pod' may be absent, and .. then fails; use alert:label(\"pod\", \"\")\n");
 }
@@ -87,7 +87,7 @@ static void test_syntax(void **state)
 {
     (void)state;
     struct rig_setup setup = {.policies = {{"10-typo.lua", "return {\n    api = = 1,\n}\n", 0}}};
-    static const char said[] = "load: 10-typo.lua: 10-typo.lua:2: unexpected symbol near '='\n";
+    static const char said[] = "load: 10-typo.lua:2: unexpected symbol near '='\n";
     expect(&setup, said);
     setup.lint = true;
     expect(&setup, said);
