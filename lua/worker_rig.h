@@ -103,6 +103,8 @@ void rig_write_seen(struct buf *b, const struct rig_seen *seen); /* NULL: never 
  *      "worker: hung", "worker: exit N", "worker: signal N", when it is gone
  *
  * and at the end of judge, retrigger, resolve and compose [" notes={a=1,b=2}"] [" state[KEY]={a=i1,b=z}"]. */
+/* Sends, then adds what came. */
+void rig_converse(struct rig *r, const struct buf *request, enum wire_type until, struct buf *text);
 void rig_ready(struct rig *r, const struct rig_setup *setup, struct buf *text);
 void rig_judge(struct rig *r, const char *const *alerts, size_t n, struct buf *text);
 struct rig_last {

@@ -8,14 +8,14 @@ return {
         return time.within(ctx.now, "Sat-Sun", "Europe/Rome") or time.within(ctx.now, "Sat-Sun", "Europe/Paris") --> error: time.within: the zone "Europe/Paris" is not named; add zones = {"Europe/Paris"} to the policy
     end,
 }
---- case no zones at all, and one use of each helper
+--- case no zones at all; a text in a local is named once
 --- needs time
 local HOME = "America/New_York"
 return {
     api = 1,
     title = function(alert, ctx)
         local parts = time.parts(ctx.now, HOME) --> error: time.parts: the zone "America/New_York" is not named
-        return time.format(ctx.now, "hm", HOME) .. parts.zone --> error: time.format: the zone
+        return time.format(ctx.now, "hm", HOME) .. time.format(ctx.now, "hm", "Europe/Rome") .. parts.zone --> error: time.format: the zone "Europe/Rome"
     end,
 }
 --- case a name that cannot be one
