@@ -31,7 +31,8 @@ static struct facts read_facts(lua_State *L, const char *fn)
         lib_wrong(L, fn, 1, "the hook's ctx");
     lua_pushvalue(L, 1);
     f.now = number_field(L, fn, "now");
-    if (lua_getfield(L, -1, "last") != LUA_TTABLE)
+    int type = lua_getfield(L, -1, "last");
+    if (type != LUA_TUSERDATA && type != LUA_TTABLE)
         luaL_error(L, "%s: argument 1 must be the hook's ctx (it has no last)", fn);
     f.created_at = number_field(L, fn, "created_at");
     f.completed_at = number_field(L, fn, "completed_at");
