@@ -1,5 +1,7 @@
 #include "bind_ctx.h"
 
+#include "sandbox.h"
+
 #include "policy/wire.h"
 
 #include <lauxlib.h>
@@ -8,13 +10,6 @@
 static void set_text(lua_State *L, const char *field, struct wire_text t)
 {
     lua_pushlstring(L, t.s, t.len);
-    lua_setfield(L, -2, field);
-}
-
-/* Epoch seconds; a double holds microseconds until the year 2112. */
-static void set_moment(lua_State *L, const char *field, moment_t t)
-{
-    lua_pushnumber(L, t == MOMENT_NONE ? 0 : (lua_Number)t / MOMENT_SECOND);
     lua_setfield(L, -2, field);
 }
 
@@ -70,42 +65,113 @@ static void push_tree(lua_State *L, struct wire_reader *r, int depth)
     }
 }
 
-void bind_ctx_push_last(lua_State *L, const struct policy_last *last)
+void ctx_push_tree(lua_State *L, struct wire_reader *r)
 {
-    static const struct policy_last none = {.task = {"", 0},
-                                            .phase = "",
-                                            .created_at = MOMENT_NONE,
-                                            .completed_at = MOMENT_NONE,
-                                            .starts_at = MOMENT_NONE,
-                                            .trigger_at = MOMENT_NONE};
-    if (!last)
-        last = &none;
-    lua_createtable(L, 0, 8);
-    set_text(L, "task", last->task);
-    lua_pushstring(L, last->phase);
-    lua_setfield(L, -2, "phase");
-    lua_pushboolean(L, last->gone);
-    lua_setfield(L, -2, "gone");
-    set_moment(L, "created_at", last->created_at);
-    set_moment(L, "completed_at", last->completed_at);
-    set_moment(L, "starts_at", last->starts_at);
-    set_moment(L, "trigger_at", last->trigger_at);
-    lua_pushinteger(L, last->attempts);
-    lua_setfield(L, -2, "attempts");
+    push_tree(L, r, 0);
 }
 
-void bind_ctx_push(lua_State *L, const struct policy_cycle *cycle, const char *policy_name, int readonly,
-                   int *table_ref_r)
+static const char *const part_names[CTX_PARTS] = {"seen", "last", "group", "state"};
+
+const char *ctx_part_name(enum ctx_part part)
 {
-    lua_pushvalue(L, readonly);
-    lua_newtable(L);
+    return part_names[part];
+}
+
+const struct ctx_box *ctx_open_box(lua_State *L, const char *metatable)
+{
+    const struct ctx_box *box = luaL_checkudata(L, 1, metatable);
+    if (!box->scene)
+        luaL_error(L, "this alert is gone: a policy must not keep ctx.%s between calls", part_names[box->part]);
+    return box;
+}
+
+static int refuse_write(lua_State *L)
+{
+    const struct ctx_box *box = lua_touserdata(L, 1);
+    return luaL_error(L, "ctx.%s is read-only; return a value instead", part_names[box->part]);
+}
+
+static int show_name(lua_State *L)
+{
+    const struct ctx_box *box = lua_touserdata(L, 1);
+    lua_pushfstring(L, "ctx.%s", part_names[box->part]);
+    return 1;
+}
+
+void ctx_new_metatable(lua_State *L, const char *name, const luaL_Reg *methods)
+{
+    luaL_newmetatable(L, name);
+    lua_pushcfunction(L, refuse_write);
+    lua_setfield(L, -2, "__newindex");
+    lua_pushcfunction(L, show_name);
+    lua_setfield(L, -2, "__tostring");
+    luaL_setfuncs(L, methods, 0);
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 1);
+}
+
+void bind_ctx_open(lua_State *L)
+{
+    record_open(L);
+    group_open(L);
+    state_open(L);
+}
+
+/* ctx.seen and the like: upvalue 1 is the policy. A typo raises instead of being nil: nil would be a decision nobody
+ * meant. */
+static int ctx_index(lua_State *L)
+{
+    struct policy *p = lua_touserdata(L, lua_upvalueindex(1));
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+    int part = 0;
+    while (part < CTX_PARTS && strcmp(name, part_names[part]) != 0)
+        part++;
+    if (part == CTX_PARTS) {
+        sandbox_tostring(L, 2);
+        return luaL_error(L,
+                          "ctx has no field '%s'; it has config, firing, group, last, note, now, policy, "
+                          "poll_interval, priority_labels, rate, seen, spawner, state",
+                          lua_tostring(L, -1));
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, p->parts_ref);
+    if (p->boxes[part]) {
+        lua_rawgeti(L, -1, part + 1);
+        return 1;
+    }
+    struct ctx_box *box = part == CTX_GROUP   ? group_push(L)
+                          : part == CTX_STATE ? state_push(L)
+                                              : record_push(L);
+    box->part = (enum ctx_part)part;
+    box->p = p;
+    box->scene = p->scene;
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, -3, part + 1);
+    p->boxes[part] = box; /* only now: whoever finds it set may use the reference */
+    return 1;
+}
+
+void bind_ctx_close(struct policy *p)
+{
+    if (p->boxes[CTX_GROUP])
+        group_close(p->boxes[CTX_GROUP]);
+    for (int i = 0; i < CTX_PARTS; i++) {
+        if (p->boxes[i])
+            p->boxes[i]->scene = NULL;
+        p->boxes[i] = NULL;
+    }
+}
+
+static void set_constants(lua_State *L, const struct policy *p)
+{
+    const struct policy_cycle *cycle = p->cycle;
     lua_pushinteger(L, cycle->now / MOMENT_SECOND); /* whole, so that `return ctx.now + 3600` is a valid answer */
     lua_setfield(L, -2, "now");
     lua_pushnumber(L, (lua_Number)cycle->poll_interval / MOMENT_SECOND);
     lua_setfield(L, -2, "poll_interval");
 
     lua_createtable(L, 0, 1);
-    lua_pushstring(L, policy_name);
+    lua_pushstring(L, p->name);
     lua_setfield(L, -2, "name");
     lua_setfield(L, -2, "policy");
 
@@ -128,12 +194,27 @@ void bind_ctx_push(lua_State *L, const struct policy_cycle *cycle, const char *p
         lua_newtable(L);
     }
     lua_setfield(L, -2, "config");
+}
 
-    bind_ctx_push_last(L, NULL);
-    lua_setfield(L, -2, "last");
+void bind_ctx_push(lua_State *L, struct policy *p, int readonly)
+{
+    lua_createtable(L, CTX_PARTS, 0);
+    for (int i = 0; i < CTX_PARTS; i++) {
+        lua_pushboolean(L, 0);
+        lua_rawseti(L, -2, i + 1);
+        p->boxes[i] = NULL;
+    }
+    p->parts_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 
-    lua_pushvalue(L, -1);
-    *table_ref_r = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushvalue(L, readonly);
+    lua_newtable(L);
+    set_constants(L, p);
+    count_set_functions(L, p);
+    lua_createtable(L, 0, 1);
+    lua_pushlightuserdata(L, p);
+    lua_pushcclosure(L, ctx_index, 1);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
     lua_pushliteral(L, "ctx");
     lua_call(L, 2, 1);
 }

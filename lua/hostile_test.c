@@ -215,7 +215,7 @@ static void the_environment_is_exactly_this(void **state)
         "local list = table.concat(out, ' ')\n"
         "return { api = 1, match = 'alertname!=\"\"', body = function() return list end }";
     static const char want[] =
-        "body=[_VERSION:string assert:function error:function getmetatable:function ipairs:function "
+        "body=[_VERSION:string assert:function error:function getmetatable:function include:function ipairs:function "
         "math.abs:function math.acos:function math.asin:function math.atan:function math.ceil:function "
         "math.cos:function "
         "math.deg:function math.exp:function math.floor:function math.fmod:function math.huge:number "
@@ -227,7 +227,7 @@ static void the_environment_is_exactly_this(void **state)
         "math.type:function math.ult:function math:table next:function pairs:function pcall:function "
         "policy.base.api:number policy.base.body:function policy.base.describe:string "
         "policy.base.filter:function "
-        "policy.base.key:function policy.base.name:string policy.base.priority:function "
+        "policy.base.key:function policy.base.name:string policy.base.on_resolve:function policy.base.priority:function "
         "policy.base.retrigger:function "
         "policy.base.title:function policy.base:table policy.extend:function policy:table print:function "
         "select:function setmetatable:function "

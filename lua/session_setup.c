@@ -1,5 +1,4 @@
-/* SETUP: what this cycle is about. Loads every policy and parses every template, and says in READY what is
- * wrong. */
+/* SETUP: what this cycle is about. */
 #include "session_internal.h"
 
 #include "base/mem.h"
@@ -7,26 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    SETUP_LISTS_MAX = 4096,             /* entries of any list in SETUP */
-    IDLE_MEMORY_MAX = 16 * 1024 * 1024, /* of policies' VMs that stay loaded between questions */
-};
+enum { SETUP_LISTS_MAX = 4096 }; /* entries of any list in SETUP, but for what is remembered */
 
 static int too_many(struct err *e)
 {
     return err_set(e, ERR_INVALID, "SETUP holds a list that is too long");
-}
-
-/* Keeps the VMs of all policies together within bounds; they load again when they are asked. */
-void session_trim(struct session *s)
-{
-    size_t total = 0;
-    for (size_t i = 0; i < s->n_policies; i++)
-        total += policy_memory(&s->policies[i]);
-    for (size_t i = 0; i < s->n_policies && total > IDLE_MEMORY_MAX; i++) {
-        total -= policy_memory(&s->policies[i]);
-        policy_unload(&s->policies[i]);
-    }
 }
 
 /* Templates */
@@ -80,6 +64,44 @@ static int read_templates(struct session *s, struct wire_reader *r, struct err *
 
 /* Reading */
 
+static char *read_file_name(struct wire_reader *r)
+{
+    struct wire_text file = wire_get_text(r);
+    struct buf name = {0};
+    text_clean(&name, file.s, file.len, 255);
+    return buf_take(&name);
+}
+
+static int read_libraries(struct session *s, struct wire_reader *r, struct err *e)
+{
+    uint32_t n = wire_get_u32(r);
+    if (n > SETUP_LISTS_MAX)
+        return too_many(e);
+    s->cycle.libraries = xcalloc(n ? n : 1, sizeof *s->cycle.libraries);
+    for (uint32_t i = 0; i < n && !r->bad; i++) {
+        struct policy_library *lib = &s->cycle.libraries[s->cycle.n_libraries++];
+        lib->file = read_file_name(r);
+        lib->source = wire_get_text(r);
+    }
+    return 0;
+}
+
+/* Which libraries a policy may include. */
+static int read_policy_libraries(struct session *s, struct policy *p, struct wire_reader *r, struct err *e)
+{
+    uint32_t n = wire_get_u32(r);
+    if (n > SETUP_LISTS_MAX)
+        return too_many(e);
+    p->libraries = xcalloc(n ? n : 1, sizeof *p->libraries);
+    for (uint32_t i = 0; i < n && !r->bad; i++) {
+        uint32_t number = wire_get_u32(r);
+        if (number >= s->cycle.n_libraries)
+            return err_set(e, ERR_INVALID, "SETUP gives %s library %u of %zu", p->file, number, s->cycle.n_libraries);
+        p->libraries[p->n_libraries++] = number;
+    }
+    return 0;
+}
+
 static int read_policies(struct session *s, struct wire_reader *r, struct err *e)
 {
     uint32_t n = wire_get_u32(r);
@@ -88,11 +110,10 @@ static int read_policies(struct session *s, struct wire_reader *r, struct err *e
     s->policies = xcalloc(n ? n : 1, sizeof *s->policies);
     for (uint32_t i = 0; i < n && !r->bad; i++) {
         struct policy *p = &s->policies[s->n_policies++];
-        struct wire_text file = wire_get_text(r);
-        struct buf name = {0};
-        text_clean(&name, file.s, file.len, 255);
-        p->file = buf_take(&name);
+        p->file = read_file_name(r);
         p->source = wire_get_text(r);
+        if (read_policy_libraries(s, p, r, e) < 0)
+            return -1;
         p->file_number = i;
         p->number = UINT32_MAX;
         p->cycle = &s->cycle;
@@ -140,7 +161,7 @@ static int read_setup(struct session *s, struct wire_reader *r, struct err *e)
     s->cycle.n_priority_labels = n;
     for (uint32_t i = 0; i < n; i++)
         s->cycle.priority_labels[i] = wire_get_text(r);
-    if (read_templates(s, r, e) < 0 || read_policies(s, r, e) < 0)
+    if (read_templates(s, r, e) < 0 || read_libraries(s, r, e) < 0 || read_policies(s, r, e) < 0)
         return -1;
     s->cycle.limits.call_instructions = wire_get_u64(r);
     s->cycle.limits.total_instructions = wire_get_u64(r);
@@ -148,85 +169,26 @@ static int read_setup(struct session *s, struct wire_reader *r, struct err *e)
     s->cycle.limits.total_used = &s->total_used;
     if (read_quarantine(s, r, e) < 0)
         return -1;
+    s->lint = (wire_get_u8(r) & 1) != 0;
+    if (remembered_read(&s->memory, r, e) < 0)
+        return -1;
     if (!wire_at_end(r))
         return err_set(e, ERR_INVALID, "SETUP is not as long as it says");
     return 0;
 }
 
-/* Loading */
-
-static void load_policies(struct session *s)
+static void keep(struct buf *bytes, const struct wire_reader *r, struct wire_reader *kept_r)
 {
-    uint32_t good = 0;
-    for (size_t i = 0; i < s->n_policies; i++) {
-        struct policy *p = &s->policies[i];
-        if (policy_load(p) < 0)
-            continue;
-        for (size_t j = 0; j < i; j++) {
-            if (!s->policies[j].problem && strcmp(s->policies[j].name, p->name) == 0) {
-                p->problem =
-                    xasprintf("%s: the name '%s' is taken by %s", p->file, p->name, s->policies[j].file);
-                policy_unload(p);
-                break;
-            }
-        }
-        if (!p->problem)
-            p->number = good++;
-        session_trim(s);
-    }
-}
-
-static bool named_is_there(const struct session *s)
-{
-    if (s->named.len == 0 || (s->named.len == 7 && memcmp(s->named.s, "default", 7) == 0))
-        return true;
-    for (size_t i = 0; i < s->n_policies; i++)
-        if (!s->policies[i].problem && strlen(s->policies[i].name) == s->named.len &&
-            memcmp(s->policies[i].name, s->named.s, s->named.len) == 0)
-            return true;
-    return false;
-}
-
-static void write_ready(struct session *s)
-{
-    uint32_t good = 0, bad_templates = 0;
-    for (size_t i = 0; i < s->n_policies; i++)
-        good += !s->policies[i].problem;
-    for (size_t i = 0; i < s->n_templates; i++)
-        bad_templates += s->templates[i].problem != NULL;
-
-    size_t mark = wire_begin(&s->out, WIRE_READY);
-    wire_u32(&s->out, (uint32_t)s->n_policies - good);
-    for (size_t i = 0; i < s->n_policies; i++) {
-        if (!s->policies[i].problem)
-            continue;
-        wire_str(&s->out, s->policies[i].file);
-        session_write_sentence(s, s->policies[i].problem, strlen(s->policies[i].problem));
-    }
-    wire_u32(&s->out, good);
-    for (size_t i = 0; i < s->n_policies; i++) {
-        if (s->policies[i].problem)
-            continue;
-        wire_str(&s->out, s->policies[i].name);
-        wire_str(&s->out, s->policies[i].file);
-        wire_str(&s->out, s->policies[i].match_text);
-    }
-    wire_u32(&s->out, bad_templates);
-    for (size_t i = 0; i < s->n_templates; i++) {
-        if (!s->templates[i].problem)
-            continue;
-        wire_str(&s->out, s->templates[i].which);
-        session_write_sentence(s, s->templates[i].problem, strlen(s->templates[i].problem));
-    }
-    wire_u8(&s->out, named_is_there(s));
-    wire_end(&s->out, mark);
+    buf_add(bytes, r->p, (size_t)(r->end - r->p));
+    *kept_r = (struct wire_reader){bytes->data, bytes->data + bytes->len, false};
 }
 
 int session_setup(struct session *s, struct wire_reader *r, struct err *e)
 {
-    buf_add(&s->setup, r->p, (size_t)(r->end - r->p));
-    struct wire_reader kept = {s->setup.data, s->setup.data + s->setup.len, false};
+    struct wire_reader kept;
+    keep(&s->setup, r, &kept);
     s->cycle.box = s->box;
+    s->cycle.memory = &s->memory;
     s->base = (struct policy){.cycle = &s->cycle,
                               .file = xstrdup("default.lua"),
                               .source = {"", 0},
@@ -234,11 +196,24 @@ int session_setup(struct session *s, struct wire_reader *r, struct err *e)
                               .number = UINT32_MAX};
     if (read_setup(s, &kept, e) < 0)
         return -1;
-    policy_load(&s->base); /* its failure is that of every alert it should judge */
-    load_policies(s);
-    s->render = render_open(s->templates, s->n_templates, s->box);
-    write_ready(s);
+    session_load(s);
+    if (s->wanted.n) {
+        s->state = SESSION_AWAITS_ZONES;
+        session_write_want(s);
+    } else {
+        session_ready(s);
+    }
     session_flush(s, 0);
-    s->ready = true;
+    return 0;
+}
+
+int session_zones(struct session *s, struct wire_reader *r, struct err *e)
+{
+    struct wire_reader kept;
+    keep(&s->zone_data, r, &kept);
+    if (session_take_zones(s, &kept, e) < 0)
+        return -1;
+    session_ready(s);
+    session_flush(s, 0);
     return 0;
 }

@@ -98,7 +98,7 @@ static bool find_frame(const struct rig *r, enum wire_type until, size_t *from)
     int rc;
     while ((rc = wire_frame(r->answers.data + *from, r->answers.len - *from, &type, &fields, &used)) == 1) {
         *from += used;
-        if (type == until)
+        if (type == until || (type == WIRE_WANT && until == WIRE_READY))
             return true;
     }
     assert_int_equal(rc, 0);
@@ -148,6 +148,80 @@ static void write_keyed(struct buf *b, const char *key, const char *text)
     wire_str(b, text);
 }
 
+static void write_scalar(struct buf *b, const struct rig_scalar *v)
+{
+    wire_u8(b, (uint8_t)v->tag);
+    if (v->tag == 'i')
+        wire_i64(b, v->i);
+    else if (v->tag == 's')
+        wire_str(b, v->s);
+}
+
+static void write_remembered(struct buf *b, const struct rig_setup *s)
+{
+    uint32_t n = 0, m;
+    while (n < RIG_TEXTS_MAX && s->creations[n].policy)
+        n++;
+    wire_u32(b, n);
+    for (uint32_t i = 0; i < n; i++) {
+        wire_str(b, s->creations[i].policy);
+        for (m = 0; m < RIG_TEXTS_MAX && s->creations[i].at[m];)
+            m++;
+        wire_u32(b, m);
+        for (uint32_t k = 0; k < m; k++)
+            wire_i64(b, s->creations[i].at[k]);
+    }
+    for (n = 0; n < RIG_TEXTS_MAX && s->states[n].policy;)
+        n++;
+    wire_u32(b, n);
+    for (uint32_t i = 0; i < n; i++) {
+        wire_str(b, s->states[i].policy);
+        wire_u64(b, s->states[i].identity);
+        wire_u32(b, s->states[i].version ? s->states[i].version : 1);
+        for (m = 0; m < RIG_TEXTS_MAX && s->states[i].values[m].name;)
+            m++;
+        wire_u8(b, 'm');
+        wire_u32(b, m);
+        for (uint32_t k = 0; k < m; k++) {
+            wire_str(b, s->states[i].values[k].name);
+            write_scalar(b, &s->states[i].values[k]);
+        }
+    }
+}
+
+void rig_write_seen(struct buf *b, const struct rig_seen *seen)
+{
+    static const struct rig_seen never = {.first = MOMENT_NONE, .polls = 1, .episode = 1};
+    if (!seen)
+        seen = &never;
+    wire_i64(b, seen->first);
+    wire_u32(b, seen->polls);
+    wire_u32(b, seen->flaps);
+    wire_i64(b, seen->absent);
+    wire_u32(b, seen->episode);
+}
+
+static void write_key(struct buf *b, const char *key)
+{
+    wire_u8(b, key != NULL);
+    wire_str(b, key);
+}
+
+static void write_last(struct buf *b, const struct rig_last *last)
+{
+    static const struct rig_last none = {.task = "", .created = MOMENT_NONE, .completed = MOMENT_NONE, .starts_at = MOMENT_NONE};
+    if (!last)
+        last = &none;
+    wire_str(b, last->task);
+    wire_u8(b, last->phase);
+    wire_u8(b, last->gone);
+    wire_i64(b, last->created);
+    wire_i64(b, last->completed);
+    wire_i64(b, last->starts_at);
+    wire_i64(b, last->trigger_at != 0 ? last->trigger_at : MOMENT_NONE);
+    wire_u32(b, last->attempts);
+}
+
 void rig_write_setup(struct buf *b, const struct rig_setup *s)
 {
     size_t mark = wire_begin(b, WIRE_SETUP);
@@ -179,6 +253,12 @@ void rig_write_setup(struct buf *b, const struct rig_setup *s)
     wire_u32(b, n);
     for (uint32_t i = 0; i < n; i++)
         write_keyed(b, s->annotations[i].key, s->annotations[i].text);
+    uint32_t n_libraries = 0;
+    while (n_libraries < RIG_TEXTS_MAX && s->libraries[n_libraries].file)
+        n_libraries++;
+    wire_u32(b, n_libraries);
+    for (uint32_t i = 0; i < n_libraries; i++)
+        write_keyed(b, s->libraries[i].file, s->libraries[i].source);
     for (n = 0; n < RIG_POLICIES_MAX && s->policies[n].file;)
         n++;
     wire_u32(b, n);
@@ -186,6 +266,9 @@ void rig_write_setup(struct buf *b, const struct rig_setup *s)
         wire_str(b, s->policies[i].file);
         wire_text(b, s->policies[i].source,
                   s->policies[i].len ? s->policies[i].len : strlen(s->policies[i].source));
+        wire_u32(b, n_libraries);
+        for (uint32_t k = 0; k < n_libraries; k++)
+            wire_u32(b, k);
     }
     wire_u64(b, s->hook_instructions ? s->hook_instructions : 2000000);
     wire_u64(b, s->cycle_instructions ? s->cycle_instructions : 2000000000);
@@ -195,166 +278,63 @@ void rig_write_setup(struct buf *b, const struct rig_setup *s)
     wire_u32(b, n);
     for (uint32_t i = 0; i < n; i++)
         wire_u32(b, s->quarantined[i] - 1);
+    wire_u8(b, s->lint);
+    write_remembered(b, s);
     wire_end(b, mark);
 }
 
-void rig_add_alert(struct buf *b, uint32_t id, const char *json)
+static void add_alert_texts(struct buf *b, const char *json)
 {
     struct buf index = {0};
     struct err e;
     if (alert_index(json, strlen(json), &index, &e) != ALERT_OK)
         fail_msg("the test's alert is none: %s", e.msg);
-    wire_u32(b, id);
     wire_text(b, json, strlen(json));
     wire_text(b, index.data, index.len);
     buf_free(&index);
 }
 
-static void say_gone(struct rig *r, struct buf *text)
+void rig_add_alert(struct buf *b, uint32_t id, const char *json)
 {
-    if (r->hung)
-        buf_adds(text, "worker: hung\n");
-    else if (WIFEXITED(r->status))
-        buf_addf(text, "worker: exit %d\n", WEXITSTATUS(r->status));
-    else
-        buf_addf(text, "worker: signal %d\n", WTERMSIG(r->status));
-    buf_add(text, r->stderr_text.data, r->stderr_text.len);
+    wire_u32(b, id);
+    add_alert_texts(b, json);
 }
 
-static void add_text(struct buf *text, const char *before, struct wire_text t, const char *after)
+/* Answers a WANT that is the last thing that came. */
+static bool write_zones(const struct rig *r, const struct rig_setup *setup, struct buf *b)
 {
-    buf_adds(text, before);
-    buf_add(text, t.s, t.len);
-    buf_adds(text, after);
-}
-
-static void say_ready(struct wire_reader *r, struct buf *text)
-{
-    for (uint32_t n = wire_get_u32(r); n && !r->bad; n--) {
-        wire_get_text(r);
-        add_text(text, "load: ", wire_get_text(r), "\n");
-    }
-    for (uint32_t n = wire_get_u32(r); n && !r->bad; n--) {
-        add_text(text, "policy: ", wire_get_text(r), " ");
-        add_text(text, "", wire_get_text(r), " ");
-        add_text(text, "", wire_get_text(r), "\n");
-    }
-    for (uint32_t n = wire_get_u32(r); n && !r->bad; n--) {
-        add_text(text, "template: ", wire_get_text(r), ": ");
-        add_text(text, "", wire_get_text(r), "\n");
-    }
-    if (!wire_get_u8(r))
-        buf_adds(text, "named: missing\n");
-}
-
-static void say_optional(struct buf *text, const char *before, struct wire_text t)
-{
-    if (t.len)
-        add_text(text, before, t, "");
-}
-
-static void say_judged(struct wire_reader *r, struct buf *text)
-{
-    wire_get_u32(r);
-    uint8_t what = wire_get_u8(r);
-    struct wire_text code = wire_get_text(r), detail = wire_get_text(r), policy = wire_get_text(r),
-                     place = wire_get_text(r), key = {"", 0};
-    uint8_t has_key = wire_get_u8(r);
-    if (has_key)
-        key = wire_get_text(r);
-    int64_t priority = wire_get_i64(r);
-    struct wire_text name = wire_get_text(r), name_error = wire_get_text(r), fallback = wire_get_text(r);
-    if (what == JUDGED_KEEP) {
-        buf_addf(text, "judge: keep priority=%lld", (long long)priority);
-    } else {
-        add_text(text, what == JUDGED_DROP ? "judge: drop " : "judge: error ", code, " [");
-        add_text(text, "", detail, "]");
-    }
-    if (has_key)
-        add_text(text, " key=", key, "");
-    say_optional(text, " name=", name);
-    say_optional(text, " name error=", name_error);
-    say_optional(text, " fallback=", fallback);
-    say_optional(text, " by=", policy);
-    say_optional(text, " at=", place);
-    buf_addc(text, '\n');
-}
-
-static void say_retriggered(struct wire_reader *r, struct buf *text)
-{
-    static const char *const names[] = {"never", "now", "at", "error"};
-    wire_get_u32(r);
-    uint8_t what = wire_get_u8(r);
-    int64_t at = wire_get_i64(r);
-    assert_true(what < 4);
-    buf_addf(text, "retrigger: %s", names[what]);
-    if (what == ANSWER_AT)
-        buf_addf(text, " %lld", (long long)(at / 1000000));
-    struct wire_text code = wire_get_text(r), detail = wire_get_text(r);
-    if (code.len) {
-        add_text(text, " ", code, " [");
-        add_text(text, "", detail, "]");
-    }
-    say_optional(text, " by=", wire_get_text(r));
-    say_optional(text, " at=", wire_get_text(r));
-    buf_addc(text, '\n');
-}
-
-static void say_composed(struct wire_reader *r, struct buf *text)
-{
-    wire_get_u32(r);
-    uint8_t ok = wire_get_u8(r);
-    struct wire_text code = wire_get_text(r), detail = wire_get_text(r);
-    buf_adds(text, ok ? "compose: ok" : "compose: error");
-    if (!ok) {
-        add_text(text, " ", code, " [");
-        add_text(text, "", detail, "]");
-    }
-    add_text(text, " title=[", wire_get_text(r), "]");
-    add_text(text, " body=[", wire_get_text(r), "]");
-    add_text(text, " prompt=[", wire_get_text(r), "]");
-    add_text(text, " branch=[", wire_get_text(r), "]");
-    for (uint32_t n = wire_get_u32(r); n && !r->bad; n--)
-        add_text(text, " label=[", wire_get_text(r), "]");
-    for (uint32_t n = wire_get_u32(r); n && !r->bad; n--)
-        add_text(text, " annotation=[", wire_get_text(r), "]");
-    say_optional(text, " fallback=", wire_get_text(r));
-    buf_addc(text, '\n');
-}
-
-/* Sends, then says what came. */
-static void converse(struct rig *r, const struct buf *request, enum wire_type until, struct buf *text)
-{
-    bool whole = rig_exchange(r, request, until);
-    enum wire_type type;
-    struct wire_reader fields;
+    enum wire_type type = WIRE_HELLO;
+    struct wire_reader fields = {0};
     size_t used;
-    for (size_t at = 0; wire_frame(r->answers.data + at, r->answers.len - at, &type, &fields, &used) == 1;
-         at += used) {
-        if (type == WIRE_READY)
-            say_ready(&fields, text);
-        else if (type == WIRE_JUDGED)
-            say_judged(&fields, text);
-        else if (type == WIRE_RETRIGGERED)
-            say_retriggered(&fields, text);
-        else if (type == WIRE_COMPOSED)
-            say_composed(&fields, text);
-        else if (type == WIRE_DONE)
-            wire_get_u32(&fields);
-        if (type != WIRE_HELLO)
-            assert_true(wire_at_end(&fields));
+    for (size_t at = 0; wire_frame(r->answers.data + at, r->answers.len - at, &type, &fields, &used) == 1;)
+        at += used;
+    if (r->dead || type != WIRE_WANT)
+        return false;
+    uint32_t n = wire_get_u32(&fields);
+    size_t mark = wire_begin(b, WIRE_ZONES);
+    wire_u32(b, n);
+    for (uint32_t i = 0; i < n; i++) {
+        struct wire_text name = wire_get_text(&fields);
+        const char *data = NULL;
+        for (size_t k = 0; k < RIG_TEXTS_MAX && setup->zones[k].name; k++)
+            if (strlen(setup->zones[k].name) == name.len && memcmp(setup->zones[k].name, name.s, name.len) == 0)
+                data = setup->zones[k].data;
+        wire_text(b, name.s, name.len);
+        wire_u8(b, data != NULL);
+        wire_str(b, data);
     }
-    if (!whole)
-        say_gone(r, text);
-    buf_addc(text, 0);
-    text->len--;
+    wire_end(b, mark);
+    return true;
 }
 
 void rig_ready(struct rig *r, const struct rig_setup *setup, struct buf *text)
 {
-    struct buf b = {0};
+    struct buf b = {0}, zones = {0};
     rig_write_setup(&b, setup);
-    converse(r, &b, WIRE_READY, text);
+    rig_converse(r, &b, WIRE_READY, text);
+    if (write_zones(r, setup, &zones))
+        rig_converse(r, &zones, WIRE_READY, text);
+    buf_free(&zones);
     buf_free(&b);
 }
 
@@ -363,10 +343,24 @@ void rig_judge(struct rig *r, const char *const *alerts, size_t n, struct buf *t
     struct buf b = {0};
     size_t mark = wire_begin(&b, WIRE_JUDGE);
     wire_u32(&b, (uint32_t)n);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         rig_add_alert(&b, (uint32_t)i, alerts[i]);
+        rig_write_seen(&b, r->seen);
+    }
     wire_end(&b, mark);
-    converse(r, &b, WIRE_DONE, text);
+    rig_converse(r, &b, WIRE_DONE, text);
+    buf_free(&b);
+}
+
+void rig_survey(struct rig *r, const char *const *alerts, size_t n, struct buf *text)
+{
+    struct buf b = {0};
+    size_t mark = wire_begin(&b, WIRE_SURVEY);
+    wire_u32(&b, (uint32_t)n);
+    for (size_t i = 0; i < n; i++)
+        add_alert_texts(&b, alerts[i]);
+    wire_end(&b, mark);
+    rig_converse(r, &b, WIRE_DONE, text);
     buf_free(&b);
 }
 
@@ -376,16 +370,26 @@ void rig_retrigger(struct rig *r, const char *alert, const struct rig_last *last
     size_t mark = wire_begin(&b, WIRE_RETRIGGER);
     wire_u32(&b, 1);
     rig_add_alert(&b, 7, alert);
-    wire_str(&b, last->task);
-    wire_u8(&b, last->phase);
-    wire_u8(&b, last->gone);
-    wire_i64(&b, last->created);
-    wire_i64(&b, last->completed);
-    wire_i64(&b, last->starts_at);
-    wire_i64(&b, last->trigger_at != 0 ? last->trigger_at : MOMENT_NONE);
-    wire_u32(&b, last->attempts);
+    rig_write_seen(&b, r->seen);
+    write_key(&b, r->key);
+    write_last(&b, last);
     wire_end(&b, mark);
-    converse(r, &b, WIRE_DONE, text);
+    rig_converse(r, &b, WIRE_DONE, text);
+    buf_free(&b);
+}
+
+void rig_resolve(struct rig *r, const char *policy, const char *alert, const struct rig_last *last, struct buf *text)
+{
+    struct buf b = {0};
+    size_t mark = wire_begin(&b, WIRE_RESOLVE);
+    wire_u32(&b, 1);
+    wire_u32(&b, 7);
+    wire_str(&b, policy);
+    add_alert_texts(&b, alert);
+    write_key(&b, r->key);
+    write_last(&b, last);
+    wire_end(&b, mark);
+    rig_converse(r, &b, WIRE_DONE, text);
     buf_free(&b);
 }
 
@@ -395,9 +399,14 @@ void rig_compose(struct rig *r, const char *alert, const char *key, struct buf *
     size_t mark = wire_begin(&b, WIRE_COMPOSE);
     wire_u32(&b, 1);
     rig_add_alert(&b, 7, alert);
-    wire_u8(&b, key != NULL);
-    wire_str(&b, key);
+    write_key(&b, key);
+    rig_write_seen(&b, r->seen);
+    write_last(&b, r->last);
+    wire_u32(&b, (uint32_t)(r->n_group ? r->n_group : 1));
+    wire_u32(&b, (uint32_t)r->n_members);
+    for (size_t i = 0; i < r->n_members; i++)
+        add_alert_texts(&b, r->members[i]);
     wire_end(&b, mark);
-    converse(r, &b, WIRE_DONE, text);
+    rig_converse(r, &b, WIRE_DONE, text);
     buf_free(&b);
 }

@@ -11,6 +11,13 @@
 
 enum { RIG_POLICIES_MAX = 16, RIG_TEXTS_MAX = 8 };
 
+struct rig_scalar {
+    const char *name;
+    char tag; /* as in wire_tree: 't', 'f', 'i', 's' */
+    int64_t i;
+    const char *s;
+};
+
 /* What to put into SETUP. Zeroed members mean the defaults of the engine. */
 struct rig_setup {
     int64_t now;
@@ -27,6 +34,30 @@ struct rig_setup {
     } policies[RIG_POLICIES_MAX];
     uint64_t hook_instructions, cycle_instructions, memory;
     uint32_t quarantined[RIG_TEXTS_MAX]; /* number + 1 */
+    struct {
+        const char *file, *source;
+    } libraries[RIG_TEXTS_MAX]; /* every policy may include all of them */
+    bool lint;
+    struct {
+        const char *policy;
+        int64_t at[RIG_TEXTS_MAX]; /* microseconds, ascending, until 0 */
+    } creations[RIG_TEXTS_MAX];
+    struct {
+        const char *policy;
+        uint64_t identity;
+        uint32_t version;
+        struct rig_scalar values[RIG_TEXTS_MAX];
+    } states[RIG_TEXTS_MAX];
+    struct {
+        const char *name, *data; /* data NULL: there is no such zone. What is not listed is not there either */
+    } zones[RIG_TEXTS_MAX];
+};
+
+struct rig_seen {
+    int64_t first;
+    uint32_t polls, flaps;
+    int64_t absent;
+    uint32_t episode;
 };
 
 struct rig {
@@ -39,6 +70,13 @@ struct rig {
     struct buf answers; /* bytes that came and were not yet read */
     struct buf stderr_text;
     int64_t patience_ms; /* default 60 s: silence that long means it hangs */
+    char hash[64];       /* of the default policy, as READY said */
+    /* what questions bring along, beside their arguments: */
+    const struct rig_seen *seen; /* NULL: never seen before */
+    const char *key;             /* of retrigger and resolve */
+    const struct rig_last *last; /* of compose */
+    const char *const *members;  /* of compose: the group, the leader first */
+    size_t n_members, n_group;
 };
 
 void rig_start(struct rig *r); /* and takes HELLO */
@@ -47,14 +85,26 @@ void rig_stop(struct rig *r);  /* ends its input, waits */
  * frames up to it are in r->answers. */
 bool rig_exchange(struct rig *r, const struct buf *request, enum wire_type until);
 void rig_write_setup(struct buf *b, const struct rig_setup *setup);
+void rig_write_seen(struct buf *b, const struct rig_seen *seen); /* NULL: never */
 
 /* Asks with alerts given as JSON; what the worker said as one line each of text, for tests:
- *      ready  "load: payments.lua: ..." / "policy: payments 10.lua match" / "template: prompt: ..." / "named:
- * missing" judge  "judge: keep priority=1000" [" key=..."] [" name=..."] [" name error=..."] ["
- * fallback=..."] " by=default" "judge: drop CODE [detail] by=POLICY at=PLACE", "judge: error CODE [detail]
- * by=..." retrigger "retrigger: never|now|at SECONDS|error CODE [detail] by=..." compose "compose: ok
- * title=[...] body=[...] prompt=[...] branch=[...] label=[...] annotation=[...]", or "compose: error CODE
- * [detail]" "worker: hung", "worker: exit N", "worker: signal N", when it is gone */
+ *
+ *      ready      "load: payments.lua: ..."
+ *                 "policy: payments 10.lua match" [" shadow"] [" on_resolve"] [" hour=N"] [" day=N"] [" ramp=N"]
+ *                 [" reserve=SLOTS/PRIORITY"] [" version=N"] [" lib=N"]*
+ *                 "lint: FILE:LINE: ..." "template: prompt: ..." "named: missing" "survey: wanted" "want: ZONE ZONE"
+ *      judge      "judge: keep priority=1000" [" key=..."] [" name=..."] [" name error=..."] [" fallback=..."]
+ *                 " by=default"; "judge: drop CODE [detail] by=POLICY at=PLACE"; "judge: error CODE [detail] by=..."
+ *      retrigger  "retrigger: never|now|at SECONDS|error CODE [detail] by=..."
+ *      resolve    "resolve: keep|cancel_pending|error CODE [detail] at=..."
+ *      compose    "compose: ok title=[...] body=[...] prompt=[...] branch=[...] label=[...] annotation=[...]", or
+ *                 "compose: error CODE [detail]"
+ *      survey     "survey: N"
+ *      "worker: hung", "worker: exit N", "worker: signal N", when it is gone
+ *
+ * and at the end of judge, retrigger, resolve and compose [" notes={a=1,b=2}"] [" state[KEY]={a=i1,b=z}"]. */
+/* Sends, then adds what came. */
+void rig_converse(struct rig *r, const struct buf *request, enum wire_type until, struct buf *text);
 void rig_ready(struct rig *r, const struct rig_setup *setup, struct buf *text);
 void rig_judge(struct rig *r, const char *const *alerts, size_t n, struct buf *text);
 struct rig_last {
@@ -67,5 +117,7 @@ struct rig_last {
 };
 void rig_retrigger(struct rig *r, const char *alert, const struct rig_last *last, struct buf *text);
 void rig_compose(struct rig *r, const char *alert, const char *key, struct buf *text);
+void rig_resolve(struct rig *r, const char *policy, const char *alert, const struct rig_last *last, struct buf *text);
+void rig_survey(struct rig *r, const char *const *alerts, size_t n, struct buf *text);
 /* Appends "u32 id, text bytes, text index" of an alert. */
 void rig_add_alert(struct buf *b, uint32_t id, const char *json);

@@ -88,4 +88,9 @@ return {
         return finished and last.completed_at > 0 and last.trigger_at > last.completed_at
             and last.trigger_at > last.starts_at
     end,
+
+    -- Every alert of the key has resolved before its Task has started. The other answer is "cancel_pending".
+    on_resolve = function()
+        return "keep"
+    end,
 }

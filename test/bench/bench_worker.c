@@ -82,6 +82,7 @@ static void measure(const char *what, const struct rig_setup *setup, size_t n)
             "\"severity\":\"critical\",\"team\":\"payments\"}}",
             i, i + 1, i % 250, i);
         rig_add_alert(&b, i, json);
+        rig_write_seen(&b, NULL);
         free(json);
     }
     wire_end(&b, mark);
