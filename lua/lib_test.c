@@ -28,6 +28,7 @@ CHUNK(severity)
 CHUNK(retrigger)
 CHUNK(report)
 CHUNK(matchers)
+CHUNK(helpers)
 CHUNK(nasty)
 
 static const char *only;
@@ -45,7 +46,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(redact),   cmocka_unit_test(fence),    cmocka_unit_test(json),
         cmocka_unit_test(template), cmocka_unit_test(hash),     cmocka_unit_test(k8s),
         cmocka_unit_test(severity), cmocka_unit_test(retrigger), cmocka_unit_test(report),
-        cmocka_unit_test(matchers), cmocka_unit_test(nasty),
+        cmocka_unit_test(matchers), cmocka_unit_test(helpers),
+        cmocka_unit_test(nasty),
     };
     const struct CMUnitTest one[] = {cmocka_unit_test(only_file)};
     only = argc > 1 ? argv[1] : NULL;
