@@ -165,6 +165,12 @@ static int rows(lua_State *L)
     return 1;
 }
 
+static int show(lua_State *L)
+{
+    fprintf(stderr, "%s\n", luaL_checkstring(L, 1));
+    return 0;
+}
+
 static const char kit[] =
     "function text_of(v)\n"
     "  if type(v) == 'string' then return string.format('%q', text.truncate(v, 4000, '...')) end\n"
@@ -201,6 +207,8 @@ static int run(lua_State *L)
     lua_setfield(L, -2, "alert");
     lua_pushcfunction(L, rows);
     lua_setfield(L, -2, "rows");
+    lua_pushcfunction(L, show);
+    lua_setfield(L, -2, "show");
     lua_pushvalue(L, -1);
     sandbox_load(L, kit, sizeof kit - 1, "=(kit)");
     lua_call(L, 0, 0);

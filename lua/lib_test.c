@@ -27,6 +27,8 @@ CHUNK(k8s)
 CHUNK(severity)
 CHUNK(retrigger)
 CHUNK(report)
+CHUNK(matchers)
+CHUNK(helpers)
 CHUNK(nasty)
 
 static const char *only;
@@ -44,6 +46,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(redact),   cmocka_unit_test(fence),    cmocka_unit_test(json),
         cmocka_unit_test(template), cmocka_unit_test(hash),     cmocka_unit_test(k8s),
         cmocka_unit_test(severity), cmocka_unit_test(retrigger), cmocka_unit_test(report),
+        cmocka_unit_test(matchers), cmocka_unit_test(helpers),
         cmocka_unit_test(nasty),
     };
     const struct CMUnitTest one[] = {cmocka_unit_test(only_file)};
