@@ -157,6 +157,7 @@ static int render(struct engine *g, const struct policy_files *files, struct ale
                                     .alertname = alertname.data,
                                     .starts_at = alert_set_at(set, 0)->starts_at,
                                     .policy = judge_policy_name(j, jm->policy),
+                                    .policy_hash = judge_policy_info(j, jm->policy)->hash,
                                     .reason = REASON_CREATE_NEW,
                                     .credential_pick = jm->identity};
         rc = task_doc_build(&in, &task, &warning, e);

@@ -1,5 +1,6 @@
 """The rules that decide how an alert becomes a Task, written a second time and independently of the program."""
 import ctypes
+import pathlib
 import re
 import subprocess
 
@@ -11,6 +12,26 @@ _xxhash.XXH3_64bits.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
 def xxh3(text):
     data = text.encode()
     return f"{_xxhash.XXH3_64bits(data, len(data)):016x}"
+
+
+class _Hash128(ctypes.Structure):
+    _fields_ = [("low", ctypes.c_uint64), ("high", ctypes.c_uint64)]
+
+
+_xxhash.XXH3_128bits.restype = _Hash128
+_xxhash.XXH3_128bits.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
+
+
+def policy_hash(*files):
+    """Of a policy (name, source), then of the libraries that it includes, by name."""
+    data = b"".join(name.encode() + b"\0" + source + b"\0" for name, source in files)
+    h = _xxhash.XXH3_128bits(data, len(data))
+    return f"{h.high:016x}{h.low:016x}"
+
+
+def default_hash():
+    path = pathlib.Path(__file__).resolve().parents[2] / "policies" / "default.lua"
+    return policy_hash(("default.lua", path.read_bytes()))
 
 
 def fingerprint(labels):
