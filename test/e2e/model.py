@@ -1,6 +1,5 @@
 """The rules that decide how an alert becomes a Task, written a second time and independently of the program."""
 import ctypes
-import pathlib
 import re
 import subprocess
 
@@ -27,11 +26,6 @@ def policy_hash(*files):
     data = b"".join(name.encode() + b"\0" + source + b"\0" for name, source in files)
     h = _xxhash.XXH3_128bits(data, len(data))
     return f"{h.high:016x}{h.low:016x}"
-
-
-def default_hash():
-    path = pathlib.Path(__file__).resolve().parents[2] / "policies" / "default.lua"
-    return policy_hash(("default.lua", path.read_bytes()))
 
 
 def fingerprint(labels):
