@@ -223,6 +223,5 @@ def test_model_of_the_hash(engine):
     directory = engine.policies(mine=source)
     for name in ("lib_a", "lib_b", "lib_unused"):
         (directory / f"{name}.lua").write_text(lib)
-    text = b"".join(n.encode() + b"\0" + s.encode() + b"\0" for n, s in
-                    (("mine.lua", source), ("lib_a.lua", lib), ("lib_b.lua", lib)))
-    assert hash_of(engine, directory) == model.xxh3_128(text)
+    files = ("mine.lua", source), ("lib_a.lua", lib), ("lib_b.lua", lib)
+    assert hash_of(engine, directory) == model.policy_hash(*((name, text.encode()) for name, text in files))
