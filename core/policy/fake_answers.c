@@ -258,7 +258,7 @@ void answer_retrigger(struct wire_reader *r)
 
 void answer_resolve(struct wire_reader *r)
 {
-    char action[64] = "", word[256] = "", last[256], name[128];
+    char action[64], word[256], last[256], name[128];
     uint32_t n = wire_get_u32(r);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t id = wire_get_u32(r);
@@ -271,14 +271,18 @@ void answer_resolve(struct wire_reader *r)
         for (uint32_t k = 0; k < n_policies; k++)
             if (strlen(policies[k].name) == policy.len && memcmp(policies[k].name, policy.s, policy.len) == 0)
                 number = (int)k;
-        call(HOOK_RESOLVE, number, id, name, action, word);
+        bool silent = number >= 0 && policies[number].quarantined;
+        action[0] = word[0] = '\0';
+        if (!silent)
+            call(HOOK_RESOLVE, number, id, name, action, word);
         size_t mark = wire_begin(&out, WIRE_RESOLVED);
         wire_u32(&out, is(action, "wrongid") ? id + 1 : id);
-        wire_u8(&out, is(action, "answer")   ? (uint8_t)atoi(word)
+        wire_u8(&out, silent                 ? RESOLVE_ERROR
+                      : is(action, "answer") ? (uint8_t)atoi(word)
                       : is(action, "cancel") ? RESOLVE_CANCEL_PENDING
                       : is(action, "fail")   ? RESOLVE_ERROR
                                              : RESOLVE_KEEP);
-        wire_str(&out, is(action, "code") || is(action, "fail") ? word : "");
+        wire_str(&out, silent ? "policy.quarantined" : is(action, "code") || is(action, "fail") ? word : "");
         buf_addf(&about, "|%.*s|%s", (int)key.len, key.s, last);
         wire_text(&out, about.data, about.len);
         wire_str(&out, "x.lua:9");

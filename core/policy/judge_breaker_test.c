@@ -260,6 +260,34 @@ static void retriggers_of_a_silenced_policy(void **state)
         retrigger_answer_deinit(&a[i]);
 }
 
+static void resolves_of_a_silenced_policy(void **state)
+{
+    (void)state;
+    static const char source[] = "match Boom\nfilter Boom fail policy.memory\non_resolve * cancel";
+    struct resolve_question q = {.policy = "a", .alertname = "Calm", .identity = 0x78, .task = "u"};
+    struct resolve_answer a = {0};
+    alerts(6, "Boom");
+    cycle(0, source);
+    kit_resolve(&k, &q, 1, &a);
+    assert_int_equal(a.answer, RESOLVE_ERROR);
+    assert_int_equal(a.reason, REASON_POLICY_QUARANTINED);
+    assert_string_equal(a.detail, "a.lua has cost too much: it is quarantined until 2023-11-14T22:23:20Z");
+    resolve_answer_deinit(&a);
+}
+
+/* A hook that the base stands in for is neither a failure of that kind nor a success. */
+static void fallbacks_close_nothing(void **state)
+{
+    (void)state;
+    alerts(HEALTH_FAILURES_MAX - 1, "Boom");
+    alerts(1, "Fine");
+    alerts(2, "Boom");
+    cycle(0, "match Boom\nmatch Fine\nfilter Boom fail policy.memory\nfilter Fine fallback");
+    assert_string_equal(kit_reason(&k, HEALTH_FAILURES_MAX - 1), "keep");
+    assert_string_equal(kit_reason(&k, HEALTH_FAILURES_MAX), "policy.memory");
+    assert_string_equal(kit_reason(&k, HEALTH_FAILURES_MAX + 1), "policy.quarantined");
+}
+
 /* Without a memory of its own a cycle starts anew, and still stops what burns. */
 static void without_a_memory(void **state)
 {
@@ -304,6 +332,8 @@ int main(void)
         T(ordinary_errors_silence_nobody),
         T(the_default_policy_too),
         T(retriggers_of_a_silenced_policy),
+        T(resolves_of_a_silenced_policy),
+        T(fallbacks_close_nothing),
         T(without_a_memory),
         T(who_burns_lets_others_go_first),
     };

@@ -161,14 +161,12 @@ static const char *load_problem(const struct judge *j, struct wire_text detail)
     return NULL;
 }
 
-/* What the engine knows better: since when and until when a policy is quarantined, why a file was held back. free() */
-static char *explain(struct judge *j, uint32_t policy, enum reason reason, struct wire_text *detail)
+/* What the engine knows better: until when a policy is quarantined, why a file was held back. free() */
+static char *explain(const struct judge *j, uint32_t policy, enum reason reason, struct wire_text *detail)
 {
-    char *text = NULL;
-    if (reason == REASON_POLICY_QUARANTINED && j->names[policy]->info.file[0] != '\0')
-        text = judge_quarantine_text(j, policy);
-    else if (reason == REASON_POLICY_LOAD)
-        text = xstrdup(load_problem(j, *detail));
+    if (reason != REASON_POLICY_LOAD)
+        return judge_explain_quarantine(j, policy, reason, detail);
+    char *text = xstrdup(load_problem(j, *detail));
     if (text != NULL)
         *detail = (struct wire_text){text, utf8_cut(text, strlen(text), JUDGE_DETAIL_MAX)};
     return text;
@@ -201,7 +199,7 @@ static int read_judged(struct judge *j, struct wire_reader *r, struct err *e)
         judge_check_end(r, "a JUDGED", e) != 0)
         return -1;
     char *better = explain(j, v.policy, reason, &detail);
-    if (fallback.len == 0) /* with one, it is no success either */
+    if (fallback.len == 0 || v.answer == JUDGED_ERROR) /* a hook that the base stood in for is no success either */
         judge_report_answer(j, v.policy, reason, detail);
     if (v.answer == JUDGED_KEEP && name_error.len > 0) { /* without a name nothing can be done for it */
         v.answer = JUDGED_ERROR;

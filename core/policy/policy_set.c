@@ -88,7 +88,7 @@ static bool update_problems(struct policy_set *set, bool log)
         bool known = list_has(&set->problems, now.v[i]);
         same = same && known;
         if (log && !(known && set->logged))
-            log_error(NULL, "policies: %s", now.v[i]);
+            log_error(NULL, "%s%s", i == 0 && set->trouble != NULL ? "" : "policies: ", now.v[i]);
     }
     list_deinit(&set->problems);
     set->problems = now;

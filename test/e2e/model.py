@@ -21,8 +21,9 @@ _xxhash.XXH3_128bits.restype = _Hash128
 _xxhash.XXH3_128bits.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
 
 
-def xxh3_128(data):
-    """In canonical byte order."""
+def policy_hash(*files):
+    """Of a policy (name, source), then of the libraries that it includes, by name."""
+    data = b"".join(name.encode() + b"\0" + source + b"\0" for name, source in files)
     h = _xxhash.XXH3_128bits(data, len(data))
     return f"{h.high:016x}{h.low:016x}"
 

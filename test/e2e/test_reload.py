@@ -149,6 +149,21 @@ def test_a_broken_update_keeps_the_last_good_version(am, engine):
     assert run.terminate()[0] == 0
 
 
+def test_warnings_are_logged_once(engine, serve):
+    server = serve(sends("[]"))
+    doubtful = policy('alert.annotations.summary .. "x"')
+    directory = engine.policies(mine=doubtful)
+    run = engine.start("run", "-f", engine.write(doc(server.url)), "--policies", directory)
+    wait_until(lambda: "warn" in run.stderr, "a warning")
+    put(directory / "mine.lua", doubtful + "\n-- another version, the same doubt")
+    wait_until(lambda: "policies: 1 changed, 1 in all" in run.stderr, "the change is taken up")
+    put(directory / "mine.lua", doubtful.replace("summary", "description"))
+    wait_until(lambda: "annotation 'description'" in run.stderr, "another warning")
+    said = re.findall(r"policies: mine\.lua:\d+: the annotation '(\w+)'", run.stderr)
+    assert said == ["summary", "description"]
+    assert condition(engine)["status"] == "True"
+
+
 def test_one_that_never_loaded_fails_closed(engine, serve):
     server = serve(sends(json.dumps([alert_json({"alertname": "A"})])))
     directory = engine.policies(mine="return {")
@@ -223,6 +238,5 @@ def test_model_of_the_hash(engine):
     directory = engine.policies(mine=source)
     for name in ("lib_a", "lib_b", "lib_unused"):
         (directory / f"{name}.lua").write_text(lib)
-    text = b"".join(n.encode() + b"\0" + s.encode() + b"\0" for n, s in
-                    (("mine.lua", source), ("lib_a.lua", lib), ("lib_b.lua", lib)))
-    assert hash_of(engine, directory) == model.xxh3_128(text)
+    files = ("mine.lua", source), ("lib_a.lua", lib), ("lib_b.lua", lib)
+    assert hash_of(engine, directory) == model.policy_hash(*((name, text.encode()) for name, text in files))

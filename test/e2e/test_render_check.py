@@ -224,6 +224,18 @@ def test_check_of_libraries(engine):
     assert "Error: lib_x.lua is empty" in done.stderr
 
 
+def test_check_warns(engine):
+    """What is legal but probably wrong: said with file and line, of libraries too, and no failure."""
+    directory = engine.policies(a='include "lib_x"\nreturn policy.extend(policy.base, { api = 1, match = \'a="b"\',\n'
+                                  'title = function(alert) return alert.annotations.summary .. "!" end })')
+    (directory / "lib_x.lua").write_text("return { f = function(alert)\n\nreturn alert.annotations.x .. 'x' end }")
+    done = engine("check", "--policies", directory, code=0)
+    assert re.search(r"^Warning: a\.lua:3: .*summary", done.stderr, re.M), done.stderr
+    assert re.search(r"^Warning: lib_x\.lua:3: ", done.stderr, re.M), done.stderr
+    assert "Error" not in done.stderr
+    assert "policy a (a.lua)" in done.stdout
+
+
 def test_check_says_what_is_wrong_once(engine):
     """However many spawners use the policies."""
     directory = engine.policies(bad="return {", good="return { api = 1 }")

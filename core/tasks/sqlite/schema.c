@@ -154,15 +154,11 @@ static int step(struct db *db, const char *sql, int version, struct err *e)
     char pragmas[96];
     snprintf(pragmas, sizeof pragmas, "PRAGMA user_version = %d; PRAGMA application_id = %d;", version,
              SCHEMA_APPLICATION_ID);
-    if (db_begin(db, true, e) != 0)
-        return -1;
-    if (sqlite3_exec(db->sql, sql, NULL, NULL, NULL) != SQLITE_OK ||
-        sqlite3_exec(db->sql, pragmas, NULL, NULL, NULL) != SQLITE_OK) {
-        db_error(db, e);
-        db_rollback(db);
-        return err_wrap(e, "bringing the store to schema %d", version);
-    }
-    return db_commit(db, e);
+    if (sqlite3_exec(db->sql, sql, NULL, NULL, NULL) == SQLITE_OK &&
+        sqlite3_exec(db->sql, pragmas, NULL, NULL, NULL) == SQLITE_OK)
+        return 0;
+    db_error(db, e);
+    return err_wrap(e, "bringing the store to schema %d", version);
 }
 
 int schema_prepare(struct db *db, const char *const *steps, bool write, bool *empty_r, struct err *e)
@@ -181,9 +177,17 @@ int schema_prepare(struct db *db, const char *const *steps, bool write, bool *em
     }
     if (sqlite3_exec(db->sql, "PRAGMA journal_mode = WAL", NULL, NULL, NULL) != SQLITE_OK)
         return db_error(db, e);
-    for (int i = (int)version; i < newest; i++)
-        if (step(db, steps[i], i + 1, e) != 0)
-            return -1;
     *empty_r = false;
-    return 0;
+    if (version == newest)
+        return 0;
+    /* All steps in one transaction: a reader that comes while a new file is made finds nothing or all of it, never the
+     * file of an older version. */
+    if (db_begin(db, true, e) != 0)
+        return -1;
+    for (int i = (int)version; i < newest; i++)
+        if (step(db, steps[i], i + 1, e) != 0) {
+            db_rollback(db);
+            return -1;
+        }
+    return db_commit(db, e);
 }
