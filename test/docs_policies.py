@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""docs_policies.py PROBE [ALERTSPAWNER]: every example of docs/policies.md does what the page says.
+"""docs_policies.py PROBE [ALERTSPAWNER] | --write: every example of docs/policies.md does what the page says.
 
     ```lua FILE.lua         a whole policy (or library, lib_*.lua): loaded by a real worker, without error and without lint
     ```lua fragment         part of one: compiled in a wrapper
@@ -7,6 +7,8 @@
     ```json asked           the same of a ready-made policy
     ```text body            the body of the Task that the block before would make
     ```console check|plan   `alertspawner check` and `plan` with the policies before it (when ALERTSPAWNER is given)
+
+--write makes the tables of helpers anew, from lua/prelude/helpers.def.
 
 And the page names every hook, field, member, helper and ceiling that there is in the code, and none that there is not."""
 import datetime
@@ -21,6 +23,7 @@ import threading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/policies.md"
+WRITE = sys.argv[1:] == ["--write"]
 PROBE, ALERTSPAWNER = ([pathlib.Path(p).resolve() for p in sys.argv[1:]] + [None])[:2]
 NOW = "2026-03-04T10:00:00Z"
 
@@ -280,6 +283,33 @@ LUA_LIBRARIES = {"string", "table", "math", "utf8"} # known to who knows Lua; th
 BASE_FIELDS = {"policy.base", "policy.extend"}
 
 
+def helper_tables():
+    """Of helpers.def: "--- name(arguments) -> result: what it does"."""
+    groups = {}
+    for name, arguments, result, does in re.findall(r"^--- ([\w.]+)(\([^)]*\)) -> ([^:]+): (.*)$",
+                                                    source("lua/prelude/helpers.def"), re.M):
+        does = does.replace("|", "\\|")
+        library = name.split(".")[0] if "." in name else ""
+        groups.setdefault(library, []).append(f"| `{name}{arguments}` | {result}: {does} |")
+    lines = []
+    for library in sorted(groups):
+        head = f"`{library}`" if library else "Of no library"
+        lines += [f"| {head} | |", "|---|---|", *groups[library], ""]
+    return "\n" + "\n".join(lines)
+
+
+MARKS = "<!-- helpers -->\n", "<!-- end of helpers -->\n"
+
+
+def check_helpers():
+    before, _, rest = text.partition(MARKS[0])
+    there, _, after = rest.partition(MARKS[1])
+    if WRITE:
+        PAGE.write_text(before + MARKS[0] + helper_tables() + MARKS[1] + after)
+    elif there != helper_tables():
+        wrong(1, "the tables of helpers are not those of lua/prelude/helpers.def: test/docs_policies.py --write")
+
+
 def check_names():
     prose = re.sub(r"^```.*?^```$", "", text, flags=re.S | re.M)
     said = {word.replace("\\|", "|") for word in re.findall(r"`([^`\n]+)`", prose)}
@@ -416,6 +446,9 @@ def check_ready_made():
 
 def main():
     global HOOKS
+    check_helpers()
+    if WRITE:
+        return
     for path in sorted((ROOT / "lua").glob("policy*.c")):
         if re.search(r"hook_names\w*\[", path.read_text()) and "{\"filter\"" in path.read_text():
             HOOKS = (str(path.relative_to(ROOT)), re.search(r"\w*hook_names", path.read_text())[0])
