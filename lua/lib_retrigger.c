@@ -1,6 +1,7 @@
 /* cooldown and backoff: what retrigger returns, (value, reason, detail), from how long ago the last Task ended. */
 #include "lib.h"
 
+#include "bind_alert.h"
 #include "policy.h"
 #include "vm.h"
 
@@ -23,16 +24,27 @@ static lua_Number number_field(lua_State *L, const char *fn, const char *field)
     return n;
 }
 
+/* Tables, and the objects that ctx and its parts are. */
+static bool has_fields(lua_State *L, int idx)
+{
+    if (lua_type(L, idx) == LUA_TTABLE)
+        return true;
+    if (lua_type(L, idx) != LUA_TUSERDATA || bind_alert_test(L, idx) || !luaL_getmetafield(L, idx, "__index"))
+        return false;
+    lua_pop(L, 1);
+    return true;
+}
+
 static struct facts read_facts(lua_State *L, const char *fn)
 {
     struct facts f;
     lua_settop(L, 3);
-    if (lua_type(L, 1) != LUA_TTABLE)
+    if (!has_fields(L, 1))
         lib_wrong(L, fn, 1, "the hook's ctx");
     lua_pushvalue(L, 1);
     f.now = number_field(L, fn, "now");
-    int type = lua_getfield(L, -1, "last");
-    if (type != LUA_TUSERDATA && type != LUA_TTABLE)
+    lua_getfield(L, -1, "last");
+    if (!has_fields(L, -1))
         luaL_error(L, "%s: argument 1 must be the hook's ctx (it has no last)", fn);
     f.created_at = number_field(L, fn, "created_at");
     f.completed_at = number_field(L, fn, "completed_at");

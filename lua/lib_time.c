@@ -36,6 +36,8 @@ static const struct time_zone *check_zone(lua_State *L, const char *fn, int arg)
     if (!zone_name_legal(name, len))
         luaL_error(L, "%s: argument %d is no time zone such as \"Europe/Rome\"", fn, arg);
     const struct zone *z = zones_find(zones_of(L), name, len);
+    if (!z && !vm_of(L)->zones)
+        luaL_error(L, "time: at the top level of a file there is only UTC; ask for \"%s\" in a hook", name);
     if (!z)
         luaL_error(L, "time: the zone \"%s\" was not named; add zones = {\"%s\"} to the policy", name, name);
     vm_charge(L, 64);

@@ -182,7 +182,7 @@ function report.body(alert, ctx, options)
     options = check_options(options, BODY_OPTIONS, "report.body")
     if not internal.is_alert(alert) then
         error("report.body: argument 1 must be an alert, got " .. type(alert), 0)
-    elseif type(ctx) ~= "table" then
+    elseif type(ctx) ~= "table" and (type(ctx) ~= "userdata" or internal.is_alert(ctx)) then
         error("report.body: argument 2 must be the hook's ctx, got " .. type(ctx), 0)
     end
     local intro, outro = own_text(options.intro), own_text(options.outro)
