@@ -136,6 +136,26 @@ def test_budget(serve, once, engine):
     assert sorted(got.values()).count("wait limit.rate") == 5
 
 
+def test_a_policy_knows_its_version(serve, engine, directory):
+    """The hash that `check` prints is ctx.policy.hash: of the file and of what it includes, directly or not."""
+    (directory / "lib_hours.lua").write_text('return include "lib_a"')
+    (directory / "mine.lua").write_text(
+        'local n = include "lib_hours"\n'
+        'return policy.extend(policy.base, {api = 1, name = "mine", title = function(_, ctx) return ctx.policy.hash end})')
+    hashes = set()
+    for name in "A", "B":
+        (directory / "lib_a.lua").write_text(f'return "{name}"')
+        url = serve(sends(json.dumps([alert_json({"alertname": name})]))).url
+        file = document(engine, url, "mine", template={"promptTemplate": "{{.Title}}"})
+        line, = (x for x in engine("check", "-f", file, "--policies", directory, code=0).stdout.splitlines()
+                 if x.startswith("policy mine "))
+        engine.decisions("once", "-f", file, "--policies", directory)
+        prompt, = {t["spec"]["prompt"] for t in engine.tasks().values()} - hashes
+        assert f"hash {prompt};" in line
+        hashes.add(prompt)
+    assert len(hashes) == 2
+
+
 def test_canary(serve, once):
     url = serve(sends(json.dumps([alert_json({"alertname": "A"})]))).url
     assert one(once(url, "canary", {"share": 0})) == "skip policy.not_in_canary"
