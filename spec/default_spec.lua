@@ -116,6 +116,22 @@ describe("default", function()
         assert.equal("", render("{{.URL}}", alert({alertname = "A"}, {url = ""})))
     end)
 
+    it("leaves empty what alerts do not have, and refuses what nobody has", function()
+        local a = alert.from("oom.json")
+        for _, name in ipairs {"Comments", "Branch", "ReviewState", "ReviewComments", "Time", "Schedule"} do
+            assert.equal("[]", render("[{{." .. name .. "}}]", a))
+        end
+        assert.has_error(function() render("{{.Nope}}", a) end)
+        assert.has_error(function() render("{{.Alert.labels.nope}}", a) end)
+    end)
+
+    it("renders names and branches with the same variables", function()
+        local a = alert({alertname = "DiskFull", pod = "db-0"}, {fingerprint = "a1b2c3d4e5f60718"})
+        local d = p:decide(a, {templates = {prompt = "p", name = "{{.ID}}", branch = "fix/{{.Alert.labels.pod}}"}})
+        assert.equal("DiskFull-a1b2c3d4e5f60718", d.name)
+        assert.equal("fix/db-0", d.branch)
+    end)
+
     describe("priority", function()
         local function priority(labels, wanted) return p:decide(alert(labels), {priority_labels = wanted}).priority end
 
