@@ -144,12 +144,35 @@ static void nobody_is_poisoned(void **state)
                       kit_plain, "compose: ok title=[HighErrorRate] body=[alert: HighErrorRate\n");
 }
 
+/* The largest alert that there can be fits into a hook's budget, of memory and of instructions. */
+static void large_alerts_fit(void **state)
+{
+    (void)state;
+    struct buf json = {0};
+    buf_adds(&json, "{\"annotations\":{\"description\":\"");
+    while (json.len < 900 * 1024)
+        buf_adds(&json, "password=\\u001b[31m\\n, ");
+    buf_adds(&json, "\"},\"fingerprint\":\"a1b2c3d4e5f60718\",\"startsAt\":\"2026-11-18T10:00:00Z\",\"status\":"
+                    "{\"state\":\"active\"},\"labels\":{\"alertname\":\"A\"}}");
+    struct rig_setup s = {
+        .policies = {{"a.lua", POLICY("body = function(a, ctx) return report.body(a, ctx) end, "
+                                      "title = function(a) return hash.hex(text.redact(a.annotations.description)) .. "
+                                      "#text.fence(a.annotations.description) .. hash.fingerprint(a) end"),
+                      0}}};
+    char *got = kit_run(&s, json.data, NULL, true);
+    kit_expect(got, "compose: ok");
+    kit_expect(got, "\n[truncated]\n</alert-");
+    assert_null(strstr(got, "fallback"));
+    free(got);
+    buf_free(&json);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(zones_come_from_the_engine), cmocka_unit_test(a_zone_that_is_none),
         cmocka_unit_test(helpers_answer_hooks),       cmocka_unit_test(waiting_says_until_when),
-        cmocka_unit_test(nobody_is_poisoned),
+        cmocka_unit_test(nobody_is_poisoned),         cmocka_unit_test(large_alerts_fit),
     };
     return cmocka_run_group_tests(tests, read_rome, free_rome);
 }
