@@ -1,5 +1,6 @@
-/* text.redact: what looks like a secret becomes "[redacted]". One pass from left to right; whatever looks ahead does so
- * for a bounded number of bytes, or over bytes that are then passed. It errs on the side of taking too much.
+/* text.redact: what looks like a secret becomes "[redacted]". One pass from left to right; whatever looks
+ * ahead does so for a bounded number of bytes, or over bytes that are then passed. It errs on the side of
+ * taking too much.
  *
  *      key=value, "key": "value", --key value     where the key ends in password, token, secret, api_key, ...
  *      Authorization: ..., Cookie: ...            to the end of the line
@@ -26,15 +27,17 @@ enum { MARK = sizeof mark - 1 };
 
 /* A name of which this is the end has a secret for its value. */
 static const char *const secret_ends[] = {
-    "password",   "passwd",      "passphrase",  "passcode",  "pwd",        "_pass",      "-pass",     "secret",
-    "token",      "apikey",      "api_key",     "api-key",   "accesskey",  "access_key", "access-key", "secretkey",
-    "secret_key", "secret-key",  "privatekey",  "private_key", "private-key", "authkey", "auth_key",  "auth-key",
-    "credential", "credentials", "sessionid",   "session_id", "session-id", "signature", "webhook_url", NULL};
+    "password",   "passwd",    "passphrase",  "passcode",   "pwd",         "_pass",       "-pass",
+    "secret",     "token",     "apikey",      "api_key",    "api-key",     "accesskey",   "access_key",
+    "access-key", "secretkey", "secret_key",  "secret-key", "privatekey",  "private_key", "private-key",
+    "authkey",    "auth_key",  "auth-key",    "credential", "credentials", "sessionid",   "session_id",
+    "session-id", "signature", "webhook_url", NULL};
 /* Names whose value is the rest of the line. */
 static const char *const header_ends[] = {"authorization", "cookie", NULL};
 /* Words that announce something random. */
-static const char *const announcers[] = {"bearer", "basic",  "token",      "secret", "key",    "password", "apikey",
-                                         "jwt",    "credential", "passphrase", "negotiate", "digest", NULL};
+static const char *const announcers[] = {"bearer",    "basic",  "token", "secret",     "key",
+                                         "password",  "apikey", "jwt",   "credential", "passphrase",
+                                         "negotiate", "digest", NULL};
 static const char *const short_ones[] = {"basic", "bearer", NULL};
 static const char *const whole_words[] = {"pass", "sig", "pw", NULL};
 
@@ -43,10 +46,10 @@ static const struct {
     const char *start;
     size_t more;
 } known[] = {
-    {"AKIA", 16},  {"ASIA", 16},  {"ghp_", 20},  {"gho_", 20},  {"ghu_", 20},   {"ghs_", 20},  {"ghr_", 20},
-    {"glpat-", 16}, {"xoxb-", 10}, {"xoxp-", 10}, {"xoxa-", 10}, {"xoxr-", 10}, {"xoxs-", 10}, {"sk-", 20},
-    {"sk_live_", 16}, {"rk_live_", 16}, {"AIza", 30}, {"eyJ", 20}, {"github_pat_", 20}, {"npm_", 30}, {"hvs.", 20},
-    {"dop_v1_", 30}, {"glsa_", 20},
+    {"AKIA", 16},        {"ASIA", 16},   {"ghp_", 20},     {"gho_", 20},     {"ghu_", 20},  {"ghs_", 20},
+    {"ghr_", 20},        {"glpat-", 16}, {"xoxb-", 10},    {"xoxp-", 10},    {"xoxa-", 10}, {"xoxr-", 10},
+    {"xoxs-", 10},       {"sk-", 20},    {"sk_live_", 16}, {"rk_live_", 16}, {"AIza", 30},  {"eyJ", 20},
+    {"github_pat_", 20}, {"npm_", 30},   {"hvs.", 20},     {"dop_v1_", 30},  {"glsa_", 20},
 };
 
 struct scan {
@@ -108,7 +111,8 @@ static void drop_to(struct scan *s, const char *to)
     s->p = to;
 }
 
-/* Hex, UUIDs, base64: sixteen bytes in a row with a digit among them. Names of things ("payments-db-2") are none. */
+/* Hex, UUIDs, base64: sixteen bytes in a row with a digit among them. Names of things ("payments-db-2") are
+ * none. */
 static bool looks_random(const char *p, const char *end)
 {
     size_t run = 0, hex = 0, digits = 0, run_digits = 0;
@@ -156,7 +160,8 @@ static bool ends_value(const char *c, const char *end)
         return true;
     const char *next = c + 1;
     if (*c == ',')
-        return next == end || isspace((unsigned char)*next) || one_of(*next, "\"'{[") || name_follows(next, end);
+        return next == end || isspace((unsigned char)*next) || one_of(*next, "\"'{[") ||
+               name_follows(next, end);
     if (one_of(*c, ")]}"))
         return next == end || isspace((unsigned char)*next) || one_of(*next, ",;:.)]}\"'");
     return *c == '\\' && next < end && one_of(*next, "n\"'");
@@ -200,7 +205,8 @@ static bool private_key_at(const char *p, const char *end)
     if ((size_t)(end - p) < sizeof begin - 1 || memcmp(p, begin, sizeof begin - 1) != 0)
         return false;
     const char *kind = c;
-    while (c < end && c - kind < 64 && (isupper((unsigned char)*c) || isdigit((unsigned char)*c) || *c == ' '))
+    while (c < end && c - kind < 64 &&
+           (isupper((unsigned char)*c) || isdigit((unsigned char)*c) || *c == ' '))
         c++;
     return memmem(kind, (size_t)(c - kind), word, sizeof word - 1) != NULL;
 }

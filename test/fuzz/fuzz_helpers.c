@@ -1,5 +1,5 @@
-/* The helpers that read texts of strangers: whatever the text, they answer or raise a sentence; a fence is closed and
- * does not hold its nonce, a quoted password is gone, what k8s makes is short. */
+/* The helpers that read texts of strangers: whatever the text, they answer or raise a sentence; a fence is
+ * closed and does not hold its nonce, a quoted password is gone, what k8s makes is short. */
 #include "lua/bind_alert.h"
 #include "lua/sandbox.h"
 #include "lua/vm.h"
@@ -12,7 +12,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char json[] = "{\"labels\":{\"alertname\":\"A\",\"team\":\"b\",\"caf\\u00e9 1\":\"x\"},\"fingerprint\":\"a1b2c3d4e5f60718\","
+static const char json[] = "{\"labels\":{\"alertname\":\"A\",\"team\":\"b\",\"caf\\u00e9 "
+                           "1\":\"x\"},\"fingerprint\":\"a1b2c3d4e5f60718\","
                            "\"startsAt\":\"2026-11-18T10:00:00Z\",\"status\":{\"state\":\"active\"}}";
 
 static const char check[] =
@@ -26,8 +27,10 @@ static const char check[] =
     "  local tag = f:sub(1, 400):match('\\n<(data%-%x+)>\\n')\n"
     "  assert(#f <= 60 * 1024 and text.ends_with(f, '\\n</' .. tag .. '>'))\n"
     "  assert(#text.split(f, tag) == 5)\n"
-    "  local secret = text.redact('password=\"' .. text.replace(text.replace(text.replace(s, '\\\\', ''), '\"', ''), '\\n', '') .. '\"')\n"
-    "  assert(secret == 'password=\"[redacted]\"' or secret == 'password=\"\"' or text.contains(s, '-----BEGIN'))\n"
+    "  local secret = text.redact('password=\"' .. text.replace(text.replace(text.replace(s, '\\\\', ''), "
+    "'\"', ''), '\\n', '') .. '\"')\n"
+    "  assert(secret == 'password=\"[redacted]\"' or secret == 'password=\"\"' or text.contains(s, "
+    "'-----BEGIN'))\n"
     "  text.redact(s)\n"
     "  assert(#k8s.name(s) <= 63 and #k8s.label_value(s) <= 63 and #k8s.branch(s) <= 244)\n"
     "  attempt(match, alert, s)\n"
