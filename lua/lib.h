@@ -1,6 +1,6 @@
-/* What the libraries of helpers share. Each is a table of functions in a policy's environment; prelude/helpers.def
- * lists them all, with what they take and return. A function checks its arguments (its errors start with its name), is
- * linear in them, and counts its loops against the budget. */
+/* What the libraries of helpers share. Each is a table of functions in a policy's environment;
+ * prelude/helpers.def lists them all, with what they take and return. A function checks its arguments (its
+ * errors start with its name), is linear in them, and counts its loops against the budget. */
 #pragma once
 
 #include "alerts/alert.h"
@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Sets all libraries but `text` as fields of the table on top (an environment), each in a table of its own, and the
- * functions that belong to none. */
+/* Sets all libraries but `text` as fields of the table on top (an environment), each in a table of its own,
+ * and the functions that belong to none. */
 void lib_open(lua_State *L);
 /* `text`, beside what bind_text.c has: fields of the table on top. */
 void lib_text_add(lua_State *L);
@@ -39,13 +39,14 @@ void lib_format_moment(lua_Number t, char out[LIB_MOMENT_TEXT]);
 /* Pushes an integer when the number is whole. */
 void lib_push_number(lua_State *L, lua_Number n);
 
-/* Helpers that are written in Lua: calls field `name` of what the chunk prelude/`file` returns with all arguments, and
- * returns what it returns. The chunk runs when it is first needed, once in a VM. */
+/* Helpers that are written in Lua: calls field `name` of what the chunk prelude/`file` returns with all
+ * arguments, and returns what it returns. The chunk runs when it is first needed, once in a VM. */
 int lib_call_lua(lua_State *L, const char *file, const char *name);
 
 /* The functions of each library; lib_internal_functions are for the chunks only, as `internal`. */
-extern const luaL_Reg lib_duration_functions[], lib_time_functions[], lib_hash_functions[], lib_k8s_functions[],
-    lib_severity_functions[], lib_text_functions[], lib_retrigger_functions[], lib_internal_functions[];
+extern const luaL_Reg lib_duration_functions[], lib_time_functions[], lib_hash_functions[],
+    lib_k8s_functions[], lib_severity_functions[], lib_text_functions[], lib_retrigger_functions[],
+    lib_internal_functions[];
 int text_redact(lua_State *L);
 int text_fence(lua_State *L);
 int internal_fence(lua_State *L);

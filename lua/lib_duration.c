@@ -15,9 +15,12 @@ static const struct unit {
     int64_t ms;
     bool exact; /* 90d is easier to read than 12w6d: written only when nothing is left */
 } units[] = {
-    {"y", INT64_C(1000) * 60 * 60 * 24 * 365, true}, {"w", INT64_C(1000) * 60 * 60 * 24 * 7, true},
-    {"d", INT64_C(1000) * 60 * 60 * 24, false},      {"h", INT64_C(1000) * 60 * 60, false},
-    {"m", INT64_C(1000) * 60, false},                {"s", INT64_C(1000), false},
+    {"y", INT64_C(1000) * 60 * 60 * 24 * 365, true},
+    {"w", INT64_C(1000) * 60 * 60 * 24 * 7, true},
+    {"d", INT64_C(1000) * 60 * 60 * 24, false},
+    {"h", INT64_C(1000) * 60 * 60, false},
+    {"m", INT64_C(1000) * 60, false},
+    {"s", INT64_C(1000), false},
     {"ms", INT64_C(1), false},
 };
 enum { UNITS = sizeof units / sizeof *units };
@@ -39,7 +42,8 @@ static int bad(lua_State *L, const char *fn, const char *text, size_t len, const
     struct buf *shown = &vm_of(L)->scratch;
     buf_clear(shown);
     text_clean(shown, text, len, 60);
-    lua_pushfstring(L, "%s: '%s' is no duration such as \"1h30m\": %s", fn, shown->data ? shown->data : "", why);
+    lua_pushfstring(L, "%s: '%s' is no duration such as \"1h30m\": %s", fn, shown->data ? shown->data : "",
+                    why);
     return lua_error(L);
 }
 
@@ -70,7 +74,8 @@ static int64_t parse_ms(lua_State *L, const char *fn, const char *s, size_t len)
         const struct unit *unit = find_unit(name, (size_t)(p - name));
         if (!unit)
             return bad(L, fn, s, len,
-                       p == name ? "a unit is missing (y, w, d, h, m, s, ms)" : "the units are y, w, d, h, m, s, ms");
+                       p == name ? "a unit is missing (y, w, d, h, m, s, ms)"
+                                 : "the units are y, w, d, h, m, s, ms");
         if (last && unit <= last)
             return bad(L, fn, s, len, "the units go from the largest to the smallest, each at most once");
         if (n > (uint64_t)(MS_MAX / unit->ms))

@@ -1,5 +1,5 @@
-/* `k8s`: names that Kubernetes and git take, made of any text. Legal text stays as it is. When something had to go, or
- * did not fit, two texts may become one name; what is cut is marked by a hash of the whole. */
+/* `k8s`: names that Kubernetes and git take, made of any text. Legal text stays as it is. When something had
+ * to go, or did not fit, two texts may become one name; what is cut is marked by a hash of the whole. */
 #include "lib.h"
 
 #include "vm.h"

@@ -1,4 +1,5 @@
-/* cooldown and backoff: what retrigger returns, (value, reason, detail), from how long ago the last Task ended. */
+/* cooldown and backoff: what retrigger returns, (value, reason, detail), from how long ago the last Task
+ * ended. */
 #include "lib.h"
 
 #include "bind_alert.h"
@@ -69,7 +70,8 @@ static int answer(lua_State *L, const char *reason, const struct facts *f, lua_N
     lib_format_duration(wait, length);
     if (at <= f->now) {
         lua_pushboolean(L, 1);
-        snprintf(detail, sizeof detail, "the %s since the last Task %s are over", length, ended ? "ended" : "was made");
+        snprintf(detail, sizeof detail, "the %s since the last Task %s are over", length,
+                 ended ? "ended" : "was made");
     } else {
         /* further ahead than the engine takes: asked again by then */
         lua_Number ahead = f->now + RETRIGGER_AHEAD_DAYS * 86400.0;

@@ -20,9 +20,10 @@
 #define TESTDATA "lua/testdata/"
 
 static struct zone zones_here[] = {
-    {"Europe/Rome", NULL, 0},     {"America/New_York", NULL, 0},  {"Australia/Lord_Howe", NULL, 0},
-    {"Asia/Kathmandu", NULL, 0},  {"Africa/Casablanca", NULL, 0}, {"Pacific/Apia", NULL, 0},
-    {"Nowhere/Nothing", NULL, 0}, {"Broken/Bytes", "TZif2 and no more", 17},
+    {"Europe/Rome", NULL, 0},         {"America/New_York", NULL, 0},
+    {"Australia/Lord_Howe", NULL, 0}, {"Asia/Kathmandu", NULL, 0},
+    {"Africa/Casablanca", NULL, 0},   {"Pacific/Apia", NULL, 0},
+    {"Nowhere/Nothing", NULL, 0},     {"Broken/Bytes", "TZif2 and no more", 17},
 };
 static struct zones zones = {zones_here, sizeof zones_here / sizeof *zones_here};
 
@@ -73,7 +74,7 @@ static struct made {
     struct alert alert;
     struct buf index;
     char *json;
-} *made[4096];
+} * made[4096];
 static size_t n_made;
 
 void rig_vm_free(struct vm **vm)

@@ -11,9 +11,10 @@ enum { ORDER_MAX = 64 };
 static const char *const usual[] = {"critical", "page", "error", "warning", "info", "none"};
 enum { USUAL = sizeof usual / sizeof *usual };
 
-/* 1.. for the word's place in the order at stack index `arg` (nil: the usual one); 0: it has none. Letters count alike
- * in both cases. *n_r: how many places there are. */
-static lua_Integer place(lua_State *L, const char *fn, int arg, const char *word, size_t len, lua_Integer *n_r)
+/* 1.. for the word's place in the order at stack index `arg` (nil: the usual one); 0: it has none. Letters
+ * count alike in both cases. *n_r: how many places there are. */
+static lua_Integer place(lua_State *L, const char *fn, int arg, const char *word, size_t len,
+                         lua_Integer *n_r)
 {
     lua_Integer found = 0;
     *n_r = USUAL;
@@ -74,10 +75,14 @@ static int severity_at_least(lua_State *L)
     const char *least = lib_text(L, fn, 2, &len);
     lua_Integer at = place(L, fn, 3, least, len, &n);
     if (!at)
-        return luaL_error(L, "%s: '%s' is not in the order (worst first: critical, page, error, warning, info, none, "
-                             "unless you give one)", fn, least);
+        return luaL_error(
+            L,
+            "%s: '%s' is not in the order (worst first: critical, page, error, warning, info, none, "
+            "unless you give one)",
+            fn, least);
     lua_pushboolean(L, own <= at);
     return 1;
 }
 
-const luaL_Reg lib_severity_functions[] = {{"at_least", severity_at_least}, {"rank", severity_rank}, {NULL, NULL}};
+const luaL_Reg lib_severity_functions[] = {
+    {"at_least", severity_at_least}, {"rank", severity_rank}, {NULL, NULL}};

@@ -9,11 +9,11 @@
 
 #include "lib_rig.h"
 
-#define CHUNK(name)                                                                                                    \
-    static void name(void **state)                                                                                     \
-    {                                                                                                                  \
-        (void)state;                                                                                                   \
-        rig_run_file(#name ".lua");                                                                                    \
+#define CHUNK(name)                                                                                          \
+    static void name(void **state)                                                                           \
+    {                                                                                                        \
+        (void)state;                                                                                         \
+        rig_run_file(#name ".lua");                                                                          \
     }
 CHUNK(duration)
 CHUNK(time)
@@ -42,12 +42,11 @@ static void only_file(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(duration), cmocka_unit_test(time),     cmocka_unit_test(texts),
-        cmocka_unit_test(redact),   cmocka_unit_test(fence),    cmocka_unit_test(json),
-        cmocka_unit_test(template), cmocka_unit_test(hash),     cmocka_unit_test(k8s),
+        cmocka_unit_test(duration), cmocka_unit_test(time),      cmocka_unit_test(texts),
+        cmocka_unit_test(redact),   cmocka_unit_test(fence),     cmocka_unit_test(json),
+        cmocka_unit_test(template), cmocka_unit_test(hash),      cmocka_unit_test(k8s),
         cmocka_unit_test(severity), cmocka_unit_test(retrigger), cmocka_unit_test(report),
-        cmocka_unit_test(matchers), cmocka_unit_test(helpers),
-        cmocka_unit_test(nasty),
+        cmocka_unit_test(matchers), cmocka_unit_test(helpers),   cmocka_unit_test(nasty),
     };
     const struct CMUnitTest one[] = {cmocka_unit_test(only_file)};
     only = argc > 1 ? argv[1] : NULL;

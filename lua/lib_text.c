@@ -1,4 +1,5 @@
-/* `text`, continued: plain searching and changing, in linear time. Letters are those of ASCII; other bytes stay. */
+/* `text`, continued: plain searching and changing, in linear time. Letters are those of ASCII; other bytes
+ * stay. */
 #include "lib.h"
 
 #include "bind_alert.h"
@@ -60,7 +61,8 @@ static int text_title(lua_State *L)
     for (size_t i = 0; i < len; i++) {
         char c = s[i];
         out[i] = !inside && is_lower(c) ? (char)(c - 32) : c;
-        inside = is_lower(c) || is_upper(c) || (c >= '0' && c <= '9') || c == '\'' || (unsigned char)c >= 0x80;
+        inside =
+            is_lower(c) || is_upper(c) || (c >= '0' && c <= '9') || c == '\'' || (unsigned char)c >= 0x80;
     }
     luaL_pushresultsize(&b, len);
     return 1;
@@ -113,11 +115,16 @@ static int text_replace(lua_State *L)
     return 1;
 }
 
-const luaL_Reg lib_text_functions[] = {
-    {"contains", text_contains}, {"ends_with", text_ends_with}, {"fence", text_fence},
-    {"lower", text_lower},       {"redact", text_redact},       {"replace", text_replace},
-    {"starts_with", text_starts_with}, {"title", text_title},   {"upper", text_upper},
-    {NULL, NULL}};
+const luaL_Reg lib_text_functions[] = {{"contains", text_contains},
+                                       {"ends_with", text_ends_with},
+                                       {"fence", text_fence},
+                                       {"lower", text_lower},
+                                       {"redact", text_redact},
+                                       {"replace", text_replace},
+                                       {"starts_with", text_starts_with},
+                                       {"title", text_title},
+                                       {"upper", text_upper},
+                                       {NULL, NULL}};
 
 /* For the helpers in Lua */
 
@@ -203,6 +210,6 @@ static int internal_is_alert(lua_State *L)
     return 1;
 }
 
-const luaL_Reg lib_internal_functions[] = {{"is_alert", internal_is_alert}, {"moment", internal_moment}, {"number", internal_number},
-                                           {"quote", internal_quote},   {"width", internal_width},
-                                           {NULL, NULL}};
+const luaL_Reg lib_internal_functions[] = {{"is_alert", internal_is_alert}, {"moment", internal_moment},
+                                           {"number", internal_number},     {"quote", internal_quote},
+                                           {"width", internal_width},       {NULL, NULL}};

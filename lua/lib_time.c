@@ -170,7 +170,8 @@ static int read_offset(struct reader *r)
     return sign * (hour * 60 + minute) * 60;
 }
 
-/* As lenient as Go's time.Parse, which Prometheus reads times with: an hour of one digit, a comma for the point. */
+/* As lenient as Go's time.Parse, which Prometheus reads times with: an hour of one digit, a comma for the
+ * point. */
 static bool parse_rfc3339(const char *s, size_t len, int64_t *seconds, lua_Number *fraction)
 {
     struct reader r = {s, s + len, false};
@@ -201,8 +202,9 @@ static int time_parse(lua_State *L)
         struct buf *shown = &vm_of(L)->scratch;
         buf_clear(shown);
         text_clean(shown, s, len, 60);
-        return luaL_error(L, "time.parse: '%s' is no time such as 2026-03-07T10:00:00Z or 2026-03-07T11:00:00+01:00",
-                          shown->data ? shown->data : "");
+        return luaL_error(
+            L, "time.parse: '%s' is no time such as 2026-03-07T10:00:00Z or 2026-03-07T11:00:00+01:00",
+            shown->data ? shown->data : "");
     }
     if (fraction > 0)
         lua_pushnumber(L, (lua_Number)seconds + fraction);
@@ -244,7 +246,9 @@ static int time_format(lua_State *L)
     struct local_time at;
     int form = 0;
     int64_t t = check_moment(L, fn, 1);
-    const char *wanted = lua_isnoneornil(L, 2) ? "iso" : lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+    const char *wanted = lua_isnoneornil(L, 2)           ? "iso"
+                         : lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2)
+                                                         : "";
     while (forms[form] && strcmp(forms[form], wanted) != 0)
         form++;
     time_zone_local(check_zone(L, fn, 3), t, &at);
@@ -267,7 +271,8 @@ static int time_format(lua_State *L)
         snprintf(out, sizeof out, "%s", weekdays[at.weekday - 1]);
         break;
     default:
-        return luaL_error(L, "time.format: argument 2 must be \"iso\", \"date\", \"time\", \"hm\" or \"weekday\"");
+        return luaL_error(
+            L, "time.format: argument 2 must be \"iso\", \"date\", \"time\", \"hm\" or \"weekday\"");
     }
     lua_pushstring(L, out);
     return 1;
@@ -319,8 +324,8 @@ static int time_within(lua_State *L)
     return 1;
 }
 
-/* Between two jumps of the clocks local time runs straight, so the wait is counted on the week's circle; at a jump it
- * is counted anew. */
+/* Between two jumps of the clocks local time runs straight, so the wait is counted on the week's circle; at a
+ * jump it is counted anew. */
 static bool find_next(const struct time_spec *spec, const struct time_zone *zone, int64_t t, int64_t *next_r)
 {
     int64_t at = t, jump, limit = t + NEXT_DAYS * DAY;
@@ -377,6 +382,6 @@ static int time_holiday(lua_State *L)
     return 1;
 }
 
-const luaL_Reg lib_time_functions[] = {{"format", time_format},   {"holiday", time_holiday}, {"next", time_next},
-                                       {"parse", time_parse},     {"parts", time_parts},     {"within", time_within},
-                                       {NULL, NULL}};
+const luaL_Reg lib_time_functions[] = {
+    {"format", time_format}, {"holiday", time_holiday}, {"next", time_next}, {"parse", time_parse},
+    {"parts", time_parts},   {"within", time_within},   {NULL, NULL}};

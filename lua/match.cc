@@ -16,8 +16,8 @@ struct match {
 
 namespace {
 
-/* The few things that Go's expressions have otherwise than RE2's: (?<name>...) there is (?P<name>...) here, and \C, one
- * byte of a character, is an error there. */
+/* The few things that Go's expressions have otherwise than RE2's: (?<name>...) there is (?P<name>...) here,
+ * and \C, one byte of a character, is an error there. */
 struct translator {
     const char *p, *end;
     std::string out;
@@ -63,7 +63,8 @@ struct translator {
                 copy(end - p > 1 ? 2 : 1);
             } else if (*p == '[') {
                 copy_class();
-            } else if (next_is("(?<") && end - p > 3 && (isalnum(static_cast<unsigned char>(p[3])) || p[3] == '_')) {
+            } else if (next_is("(?<") && end - p > 3 &&
+                       (isalnum(static_cast<unsigned char>(p[3])) || p[3] == '_')) {
                 out.append("(?P<");
                 p += 3;
             } else {

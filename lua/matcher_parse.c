@@ -1,11 +1,11 @@
-/* Lists of matchers as Alertmanager reads them, in both of its ways. The older one comes first, as there: when both can
- * read a text and disagree, the older one is right.
+/* Lists of matchers as Alertmanager reads them, in both of its ways. The older one comes first, as there:
+ * when both can read a text and disagree, the older one is right.
  *
- * Older:  commas outside of quotes part the list; a name of [A-Za-z_:][A-Za-z0-9_:]*, an operator, and all that is left is
- *         the value, in quotes or not, with \n, \" and \\ as escapes and any other backslash as it is. A brace at the start
- *         and one at the end are cut off, whether they belong together or not.
- * Newer:  names and values are words of any characters but space and {}!=~,\"'` or Go strings in double quotes; braces
- *         come in pairs. */
+ * Older:  commas outside of quotes part the list; a name of [A-Za-z_:][A-Za-z0-9_:]*, an operator, and all
+ * that is left is the value, in quotes or not, with \n, \" and \\ as escapes and any other backslash as it
+ * is. A brace at the start and one at the end are cut off, whether they belong together or not. Newer:  names
+ * and values are words of any characters but space and {}!=~,\"'` or Go strings in double quotes; braces come
+ * in pairs. */
 #include "matcher_private.h"
 
 #include "match.h"
@@ -57,8 +57,8 @@ static const char *data_of(const struct buf *b)
 
 static int add_term(struct reader *r, int operator)
 {
-    struct matcher_term t = {.negated = operator & OP_NEGATED};
-    if (operator & OP_REGEX) {
+    struct matcher_term t = {.negated = operator& OP_NEGATED };
+    if (operator& OP_REGEX) {
         char why[200];
         t.re = match_compile(data_of(&r->value), r->value.len, why, sizeof why);
         if (!t.re)
@@ -74,14 +74,15 @@ static int add_term(struct reader *r, int operator)
     return 0;
 }
 
-/* White space as Go has it: what is cut off around the older lists' parts, and what parts the newer one's words. */
+/* White space as Go has it: what is cut off around the older lists' parts, and what parts the newer one's
+ * words. */
 static size_t unicode_space(const char *p, const char *end)
 {
     uint32_t c;
     size_t n = utf8_decode(p, (size_t)(end - p), &c);
     bool space = n && (c == ' ' || (c >= '\t' && c <= '\r') || c == 0x85 || c == 0xa0 || c == 0x1680 ||
-                       (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
-                       c == 0x3000);
+                       (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
+                       c == 0x205f || c == 0x3000);
     return space ? n : 0;
 }
 
@@ -152,8 +153,8 @@ static int old_term(struct reader *r, const char *end)
         return fail(r, r->p, "a label name is expected");
     while (r->p < end && old_space(*r->p))
         r->p++;
-    int operator = take_operator(r);
-    if (operator < 0)
+    int operator= take_operator(r);
+    if (operator<0)
         return -1;
     while (r->p < end && old_space(*r->p))
         r->p++;
@@ -264,7 +265,7 @@ static int take_word(struct reader *r, struct buf *out, const char *expected)
     skip_space(r);
     if (r->p < r->end && *r->p == '"') {
         const char *start = r->p++;
-        for (; r->p < r->end && *r->p != '"'; ) {
+        for (; r->p < r->end && *r->p != '"';) {
             if (*r->p == '\n')
                 return fail(r, r->p, "a line's end inside quotes; write \\n for it");
             if (*r->p != '\\') {
@@ -308,8 +309,8 @@ static int parse_new(struct reader *r)
         if (memchr(data_of(&r->name), 0, r->name.len))
             return fail(r, r->p, "a label name that holds a NUL");
         skip_space(r);
-        int operator = take_operator(r);
-        if (operator < 0 || take_word(r, &r->value, "a value is expected") < 0 || add_term(r, operator) < 0)
+        int operator= take_operator(r);
+        if (operator<0 || take_word(r, &r->value, "a value is expected") < 0 || add_term(r, operator) < 0)
             return -1;
         if (take(r, ','))
             continue;
@@ -332,7 +333,8 @@ static void drop_terms(struct matcher *m)
     m->n = 0;
 }
 
-/* What the sentence is about: who quotes a name, or has one that the older way does not know, means the newer way. */
+/* What the sentence is about: who quotes a name, or has one that the older way does not know, means the newer
+ * way. */
 static bool meant_new(const char *text, size_t len)
 {
     const char *p = text, *end = text + len;

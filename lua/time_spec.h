@@ -5,8 +5,8 @@
  *      days    = day ["-" day] {" " day ["-" day]}      mon, Monday; "Sat-Mon" goes over the week's end
  *      times   = HH:MM "-" HH:MM                        the end is not inside; 24:00 is the end of the day
  *
- * Days alone are whole days, times alone are every day's. A window whose end is not after its start goes over midnight
- * and belongs to the day it starts on: "Fri 22:00-06:00" ends on Saturday. */
+ * Days alone are whole days, times alone are every day's. A window whose end is not after its start goes over
+ * midnight and belongs to the day it starts on: "Fri 22:00-06:00" ends on Saturday. */
 #pragma once
 
 #include "base/err.h"

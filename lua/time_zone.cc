@@ -53,7 +53,8 @@ class memory_source : public cctz::ZoneInfoSource {
 
 /* The second argument would read files: it is never called. */
 std::unique_ptr<cctz::ZoneInfoSource>
-from_memory(const std::string &, const std::function<std::unique_ptr<cctz::ZoneInfoSource>(const std::string &)> &)
+from_memory(const std::string &,
+            const std::function<std::unique_ptr<cctz::ZoneInfoSource>(const std::string &)> &)
 {
     if (!pending)
         return nullptr;
@@ -121,7 +122,8 @@ bool time_zone_next_jump(const struct time_zone *z, int64_t t, int64_t *moment_r
     cctz::time_zone::civil_transition jump;
     if (!z->zone.next_transition(point(t), &jump))
         return false;
-    /* the hours between `from` and `to` either never are or are twice: that lookup names the moment of the jump */
+    /* the hours between `from` and `to` either never are or are twice: that lookup names the moment of the
+     * jump */
     const cctz::time_zone::civil_lookup at = z->zone.lookup(jump.from < jump.to ? jump.from : jump.to);
     *moment_r = at.trans.time_since_epoch().count();
     return true;

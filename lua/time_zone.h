@@ -1,5 +1,5 @@
-/* Local time by cctz, behind a C face: no exception and no C++ type gets through. Nothing here opens a file: a zone is
- * made of bytes that somebody hands over (TZif, as in /usr/share/zoneinfo), and UTC needs none. */
+/* Local time by cctz, behind a C face: no exception and no C++ type gets through. Nothing here opens a file:
+ * a zone is made of bytes that somebody hands over (TZif, as in /usr/share/zoneinfo), and UTC needs none. */
 #pragma once
 
 #include <stdbool.h>
@@ -27,8 +27,8 @@ struct local_time {
 };
 
 const struct time_zone *time_zone_utc(void);
-/* The zone, which stays for the life of the process; NULL when the bytes are no TZif or memory is short. A name is
- * read once: bytes that come later under the same name are not looked at. Not for several threads. */
+/* The zone, which stays for the life of the process; NULL when the bytes are no TZif or memory is short. A
+ * name is read once: bytes that come later under the same name are not looked at. Not for several threads. */
 const struct time_zone *time_zone_load(const char *name, const char *tzif, size_t len);
 
 /* `t` is epoch seconds between TIME_FIRST and TIME_LAST. */

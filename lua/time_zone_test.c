@@ -21,8 +21,9 @@ static size_t rome_len;
 
 static void forbid_files(void)
 {
-    static const int calls[] = {SCMP_SYS(openat), SCMP_SYS(open),     SCMP_SYS(readlink), SCMP_SYS(readlinkat),
-                                SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(socket)};
+    static const int calls[] = {SCMP_SYS(openat),     SCMP_SYS(open),   SCMP_SYS(readlink),
+                                SCMP_SYS(readlinkat), SCMP_SYS(access), SCMP_SYS(faccessat),
+                                SCMP_SYS(socket)};
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
         if (!filter || seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, calls[i], 0) < 0)
@@ -120,6 +121,7 @@ int main(void)
         rome_len = fread(rome, 1, sizeof rome, f);
         fclose(f);
     }
-    const struct CMUnitTest tests[] = {cmocka_unit_test(zones_open_no_files), cmocka_unit_test(damaged_zones)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(zones_open_no_files),
+                                       cmocka_unit_test(damaged_zones)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,12 @@ for _, case in ipairs {
     {"\"private_key\": \"-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\"\nb", "\"private_key\": \"" .. R .. "\nb"},
     {"password='never closed\nnext", "password='" .. R .. "\nnext"}, {"password=", "password="}, {"password=\"\"", "password=\"\""}, {"passwd:x", "passwd:" .. R},
     {"pass=x bypass=y", "pass=" .. R .. " bypass=y"},
+    {"password=<hunter2>", "password=" .. R .. ">"}, {[=["db_secret": ["a", "b,c"], "x": ["y"]]=], [=["db_secret": ["]=] .. R .. [=[", "]=] .. R .. [=["], "x": ["y"]]=]},
+    {"password=\0abc d", "password=" .. R .. " d"}, {"Authorization: Digest username=\"u\", response=\"r\"\nx", "Authorization: " .. R .. "\nx"},
+    {[[{"Authorization": "Bearer abc", "x": 1}]], [[{"Authorization": "]] .. R .. [[", "x": 1}]]}, {"Basic dXNlcjpw", "Basic " .. R}, {"Bearer abc-1234", "Bearer " .. R},
+    {[[-H "Cookie: a='b'; c" -v]], [[-H "Cookie: ]] .. R .. [[" -v]]},
     -- and what is none
+    {"Bearer token", "Bearer token"}, {"Basic Authentication", "Basic Authentication"},
     {"", ""}, {"password expired", "password expired"}, {"secretName: db-credentials-2", "secretName: db-credentials-2"}, {"tokens=500", "tokens=500"},
     {"max_tokens: 5", "max_tokens: 5"}, {"Basic authentication failed", "Basic authentication failed"}, {"secret payments-db-credentials-v2 missing", "secret payments-db-credentials-v2 missing"},
     {"https://host:8080/path/@x", "https://host:8080/path/@x"}, {"https://host/a@b", "https://host/a@b"}, {"http://host:80", "http://host:80"}, {"mail user@host", "mail user@host"},
@@ -32,7 +37,6 @@ for _, case in ipairs {
 } do
     equal(text.redact(case[1]), case[2], text_of(case[1]))
 end
-assert(not text.redact("password=\0abc"):find("abc", 1, true) or true)
 
 -- any mix of pieces: a second pass changes nothing, and what carries the secret's name is gone
 local pieces = {"password", "token", "=", ": ", "\"", "'", "\\", "://", "@", "a:b", " ", "\n", ",", ";", "&", ")", "]", "}", "Bearer ", "Cookie: ", "-----BEGIN ", "PRIVATE KEY-----",
@@ -64,7 +68,7 @@ for _, a in ipairs(pieces) do
     text.redact(megabyte(a))
 end
 for _, s in ipairs {"Cookie: a\"", "password='", "password=,", "password=a,", "token=a,b", "://a:b/", "://a@", "key ", "key a", "token \\", "password\\", "-----BEGIN x", "-----BEGIN PRIVATE KEY ",
-    "password=-----BEGIN ", "--token  ", "password    ", "a:b/://", "/services/T/", "password=)", "password=)a", "bearer aaaaaaaaaaaaaaaaaaa", "token=Bearer ", "\\\"password\\\":\\\""} do
+    "password=-----BEGIN ", "--token  ", "password    ", "a:b/://", "/services/T/", "password=)", "password=)a", "bearer aaaaaaaaaaaaaaaaaaa", "token=[\"", "token=[\"a\",", "token=[\"a\" \\", "Authorization: \\", "'Cookie: a", "token=Bearer ", "\\\"password\\\":\\\""} do
     text.redact(megabyte(s))
 end
 fails("text.redact: argument 1 must be a text", text.redact, {})
