@@ -30,16 +30,10 @@ static const char *name_of(const struct judge *j, const char *wanted)
     return NULL;
 }
 
-/* A file that is no policy has a reason; should nobody have said it of this file, then of its name. */
+/* A file that became no policy has a reason; should it have none, that is one. */
 static char *reason_of(const struct judge *j, size_t i, const char *file)
 {
     const char *problem = judge_file_problem(j, i);
-    size_t n = strlen(file);
-    for (size_t k = 0; problem == NULL && k < judge_problems(j); k++) {
-        const char *said = judge_problem(j, k);
-        if (strncmp(said, file, n) == 0 && (said[n] == ':' || said[n] == ' '))
-            problem = said;
-    }
     return problem != NULL ? xstrdup(problem)
                            : xasprintf("%s: is not among the policies that the worker has loaded", file);
 }

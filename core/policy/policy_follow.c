@@ -5,8 +5,8 @@
  *   settling ---- POLICY_SET_SETTLE_MS later the reading is the same -------> examining (another one: settling again)
  *   examining ---- the worker has loaded it --------------------------------> taken, idle
  *
- * What happens during an examination is looked at afterwards, and what happens right after a look a little later: somebody
- * may write a log into the directory. */
+ * What happens during an examination is looked at afterwards, and what happens right after a look a little later:
+ * somebody may write a log into the directory. */
 #include "policy/policy_set_private.h"
 
 #include "base/log.h"
