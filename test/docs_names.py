@@ -5,7 +5,8 @@ import re
 import sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
-PAGES = ["README.md", "docs/tour.md", "docs/barriers.md", "docs/documents.md", "docs/reasons.md"]
+PAGES = ["README.md", "docs/tour.md", "docs/barriers.md", "docs/documents.md", "docs/reasons.md",
+         "test/hostile/README.md", *sorted(f"docs/decisions/{f.name}" for f in (root / "docs/decisions").glob("*.md"))]
 SOURCES = {".c", ".h", ".cc", ".lua", ".txt", ".cmake", ".py", ".sh", ".def"}
 
 files = [f for top in ("core", "lua", "policies", "test", "docs", "scripts", "examples", "cmake", "vendor")
@@ -42,5 +43,8 @@ for page in PAGES:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
         if not (root / page).parent.joinpath(target).exists():
             problems.append(f"{page}: the link {target} leads nowhere")
+listed = (root / "test/hostile/README.md").read_text()
+problems += [f"test/hostile/README.md does not list {f.name}" for f in sorted((root / "test/hostile").glob("*.lua"))
+             if f"`{f.name}`" not in listed]
 print("\n".join(problems) or f"{len(PAGES)} pages name what is there")
 sys.exit(bool(problems))
