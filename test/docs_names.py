@@ -6,7 +6,8 @@ import sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
 PAGES = ["README.md", "docs/tour.md", "docs/barriers.md", "docs/documents.md", "docs/reasons.md",
-         "docs/policies.md"]
+         "docs/policies.md", "test/hostile/README.md",
+         *sorted(f"docs/decisions/{f.name}" for f in (root / "docs/decisions").glob("*.md"))]
 # Names of files that stand for a reader's own.
 EXAMPLES = {"10-payments.lua", "lib_*.lua", "lib_NAME.lua", "*_spec.lua"}
 SOURCES = {".c", ".h", ".cc", ".lua", ".txt", ".cmake", ".py", ".sh", ".def"}
@@ -45,5 +46,8 @@ for page in PAGES:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
         if not (root / page).parent.joinpath(target).exists():
             problems.append(f"{page}: the link {target} leads nowhere")
+listed = (root / "test/hostile/README.md").read_text()
+problems += [f"test/hostile/README.md does not list {f.name}" for f in sorted((root / "test/hostile").glob("*.lua"))
+             if f"`{f.name}`" not in listed]
 print("\n".join(problems) or f"{len(PAGES)} pages name what is there")
 sys.exit(bool(problems))
