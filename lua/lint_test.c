@@ -229,6 +229,8 @@ static void on_none(void *arg, const struct lint_finding *f)
     size_t *n = arg;
     assert_true(f->line > 0 && strlen(f->sentence) > 0 && strlen(f->sentence) <= WIRE_TEXT_SHOWN);
     assert_null(strstr(f->sentence, "prelude/")); /* a fault of ours */
+    if (strcmp(f->code, "not_looked_at") == 0)
+        assert_non_null(strstr(f->sentence, "more findings than are shown"));
     ++*n;
 }
 
@@ -511,17 +513,14 @@ static void test_long_sources(void **state)
         {"local a = 1 ", "local a=a+a ", "return {filter=a}"},
     };
     struct lint *l = *state;
-    struct buf source = {0}, refusal = {0};
+    struct buf source = {0};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         size_t n = 0;
         repeat(&source, rows[i].head, rows[i].unit, rows[i].tail, LINT_TEXT_MAX);
         lint_run(l, source.data, source.len, "x.lua", on_none, &n);
-        if (!lint_reads(l, source.data, source.len, &refusal))
-            fail_msg("%s%s: %s", rows[i].head, rows[i].unit, refusal.data);
-        assert_true(n <= 202);
+        assert_true(n <= 201);
     }
     buf_free(&source);
-    buf_free(&refusal);
 }
 
 /* Deep nesting: refused like Lua does, by both, without hurting. */
