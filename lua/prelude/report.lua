@@ -1,5 +1,5 @@
--- report: what a Task is told about its alerts. Text from alerts stands inside one fence (see text.fence); what the
--- policy itself says, outside of it.
+-- report: what a Task is told about its alerts. Text from alerts stands inside one fence (see text.fence); what
+-- the policy itself says, outside of it.
 
 local BODY_MAX = 64 * 1024    -- of a body, all in all
 local OWN_MAX = 8 * 1024      -- of intro, and of outro
@@ -111,7 +111,8 @@ local report = {}
 function report.members(group, options)
     options = check_options(options, MEMBERS_OPTIONS, "report.members")
     if type(group) ~= "table" and type(group) ~= "userdata" or internal.is_alert(group) then
-        error("report.members: argument 1 must be ctx.group, got " .. (internal.is_alert(group) and "one alert" or type(group)), 0)
+        error("report.members: argument 1 must be ctx.group, got " ..
+            (internal.is_alert(group) and "one alert" or type(group)), 0)
     elseif math.type(#group) ~= "integer" or #group > 1000 then
         error("report.members: argument 1 has more than 1000 members", 0)
     end

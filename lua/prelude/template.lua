@@ -1,5 +1,5 @@
--- template.render: texts with names in them. There is no code in a template, and what comes out of the data is never
--- looked at again: "{{" in it stays text.
+-- template.render: texts with names in them. There is no code in a template, and what comes out of the data is
+-- never looked at again: "{{" in it stays text.
 --
 --      {{labels.alertname}}                    a value by its path
 --      {{labels.instance | default "?"}}       filters: default X, upper, lower, trim, truncate N, json
@@ -57,7 +57,8 @@ local function read_path(tag, at)
     return steps, stop
 end
 
-local takes = {default = "any", truncate = "number", upper = "none", lower = "none", trim = "none", json = "none"}
+local takes = {default = "any", truncate = "number", upper = "none", lower = "none", trim = "none",
+    json = "none"}
 
 local function read_filter(tag, at)
     local name, stop = tag:match("^%s*(%l+)()", at)
@@ -73,7 +74,8 @@ local function read_filter(tag, at)
         elseif digits and #digits < 10 then
             argument, stop = takes[name] == "any" and digits or math.tointeger(tonumber(digits)), from + #digits
         else
-            fail("%s wants %s behind it: {{%s}}", name, takes[name] == "any" and "a text in quotes" or "a number", shown(tag))
+            fail("%s wants %s behind it: {{%s}}", name,
+                takes[name] == "any" and "a text in quotes" or "a number", shown(tag))
         end
     end
     return {name = name, argument = argument}, stop
