@@ -15,11 +15,12 @@
  *
  * Collapse. When a poll holds fewer than half of the alerts of the one before (none, of 2 or 3), more likely something
  * went wrong on the way than everything got well. Such a poll, and every one after it until one holds enough of the
- * count before the collapse again or EPISODES_FREEZE has passed, is frozen: an alert that it does not hold is not missed by it. So an alert
- * that was there before the freeze and is there again has never been away (unless its startsAt is later: a flap).
- * Whatever a frozen poll does hold is held as by any other: `polls` counts the polls that held the alert, frozen or not.
- * The poll that ends the freeze is not frozen, and its count is the new measure: what it does not hold is missed for the
- * first time (or, if it was missed once before the freeze, for the second).
+ * count before the collapse again or EPISODES_FREEZE has passed, is frozen: an alert that it does not hold is not missed
+ * by it. So to an alert that was there before the freeze and is there again nothing has happened (unless its startsAt is
+ * later: a flap). What a frozen poll does hold is held as by any other, so that a new alert need not wait for the freeze
+ * to end: `polls` counts the polls that held the alert, frozen or not. The poll that ends the freeze is not frozen, and
+ * its count is the new measure: what it does not hold is missed for the first time (or, if it was missed once before the
+ * freeze, for the second), and has been away since it was last seen.
  *
  * Clock. Wall-clock time, in whole seconds. When it steps back, what lies in the future is taken to be now: nothing
  * lasts less than no time, and nothing is forgotten for it.
@@ -50,16 +51,16 @@ struct episode {
     uint64_t identity;    /* of the key it had when it was kept last; 0: its fingerprint, or never kept */
     uint32_t first_seen;  /* s since 1970: this episode began to be seen */
     uint32_t starts_at;   /* s: the latest told in this episode; 0: never told */
-    uint32_t first_poll;  /* number of the complete poll in which the episode began, plus the polls of the episode that
-                             did not hold it and are over: latest poll - first_poll + 1 polls held it */
+    uint32_t first_poll;  /* number of the complete poll in which the episode began; moved on, when the alert is back, by
+                             the polls that did not hold it: those that did are the latest - first_poll + 1 */
     uint32_t last_poll;   /* 0: it is there. Else it is away, and this poll was the last that held it */
     uint32_t last_seen;   /* s: while it is away, the time of that poll; else 0 */
     uint32_t absent_s;    /* how long it was away before it came back last; 0: never */
     uint32_t flap_slot;   /* 10-minute slot (s / 600) that flaps[0] counts */
     uint8_t flaps[6];     /* per slot, newest first, capped at 255 */
     uint16_t number;      /* episodes so far, this one included; capped */
-    uint8_t missed;       /* complete polls in a row that missed it, up to EPISODES_RESOLVED_POLLS: it is resolved. 0 while
-                             it is away: only frozen polls did not hold it */
+    uint8_t missed;       /* polls in a row that did not hold it, frozen ones not counted; it stops at
+                             EPISODES_RESOLVED_POLLS: resolved */
     bool changed;         /* since episodes_load; not stored */
 };
 

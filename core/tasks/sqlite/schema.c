@@ -1,8 +1,9 @@
 /* The tables and their migrations: see schema.h.
  *
- * Times are microseconds since 1970, NULL for never. `identity` is 16 hex digits, so that it sorts as an unsigned
- * number and can be read with sqlite3. A Task's `object` is the complete document; the other columns are cut out of it
- * when it is written, and only for looking things up. */
+ * Times are microseconds since 1970, NULL for never. `identity` of Tasks and keys is 16 hex digits, so that it sorts as
+ * an unsigned number and can be read with sqlite3. A Task's `object` is the complete document; the other columns are cut
+ * out of it when it is written, and only for looking things up. What is remembered beside Tasks is written otherwise: see
+ * there. */
 #include "tasks/sqlite/schema.h"
 
 #include <stdio.h>
@@ -80,7 +81,7 @@ const char *const schema_steps[] = {
     "  UNIQUE (ns, spawner),"
     "  FOREIGN KEY (ns, spawner) REFERENCES spawners (ns, name));"
     /* Numbers throughout, for there may be 100,000: printf('%016x', fingerprint) shows one as elsewhere. Times in
-     * seconds. */
+     * seconds, 0 for never. */
     "CREATE TABLE episodes ("
     "  memory INTEGER NOT NULL REFERENCES memory (id),"
     "  fingerprint INTEGER NOT NULL, identity INTEGER NOT NULL,"

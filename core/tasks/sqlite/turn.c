@@ -1,5 +1,5 @@
-/* memory, facts and apply as operations of the loop: they wait for the next turn, in order, and their completion is never
- * called from inside the start. */
+/* memory, facts and apply as operations of the loop: they wait for the next turn, in order, and their completion is
+ * never called from inside the start. */
 #include "base/mem.h"
 #include "spawner/spawner.h"
 #include "tasks/sqlite/local_db.h"
