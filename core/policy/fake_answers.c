@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static bool is(const char *action, const char *what)
@@ -109,10 +110,12 @@ static bool drops(struct judged *v, const char *action, const char *word, const 
         snprintf(v->own, sizeof v->own, "policy.%s", word);
         v->code = v->own;
         buf_adds(&v->detail, "dropped");
-    } else if (is(action, "report") || is(action, "seen") || is(action, "surveyed")) {
+    } else if (is(action, "report") || is(action, "seen") || is(action, "surveyed") || is(action, "nice")) {
         v->code = "policy.filter";
         if (is(action, "report"))
             fake_report(&v->detail);
+        else if (is(action, "nice"))
+            buf_addf(&v->detail, "%d", getpriority(PRIO_PROCESS, 0));
         else if (is(action, "seen"))
             buf_adds(&v->detail, seen);
         else
@@ -199,6 +202,8 @@ void answer_judge(struct wire_reader *r)
         if (it.policy >= -1 && !quarantined(&it)) {
             call(HOOK_NAME, it.policy, it.id, it.name, action, word);
             call(HOOK_FILTER, it.policy, it.id, it.name, action, word);
+            while (is(action, "nice") && is(word, "19") && getpriority(PRIO_PROCESS, 0) != 19 && usleep(1000) == 0)
+                box->calls++;
         }
         if (!is(action, "silent"))
             judged(&it, action, word, seen);
@@ -226,12 +231,18 @@ void answer_retrigger(struct wire_reader *r)
         get_seen(r, seen);
         struct wire_text key = get_key(r);
         get_last(r, last);
-        call(HOOK_RETRIGGER, it.policy, it.id, it.name, action, word);
+        bool silent = quarantined(&it);
+        action[0] = word[0] = '\0';
+        if (!silent)
+            call(HOOK_RETRIGGER, it.policy, it.id, it.name, action, word);
         size_t mark = wire_begin(&out, WIRE_RETRIGGERED);
         wire_u32(&out, it.id);
-        wire_u8(&out, is(action, "at") ? ANSWER_AT : is(action, "never") ? ANSWER_NEVER : ANSWER_NOW);
+        wire_u8(&out, silent                ? ANSWER_ERROR
+                      : is(action, "at")    ? ANSWER_AT
+                      : is(action, "never") ? ANSWER_NEVER
+                                            : ANSWER_NOW);
         wire_i64(&out, is(action, "at") ? atoll(word) : INT64_MIN);
-        wire_str(&out, is(action, "never") ? "policy.enough" : "");
+        wire_str(&out, silent ? "policy.quarantined" : is(action, "never") ? "policy.enough" : "");
         char detail[600];
         snprintf(detail, sizeof detail, "%s|%.*s|%s", last, (int)key.len, key.s, seen);
         wire_str(&out, detail);
@@ -247,7 +258,7 @@ void answer_retrigger(struct wire_reader *r)
 
 void answer_resolve(struct wire_reader *r)
 {
-    char action[64] = "", word[256] = "", last[256], name[128];
+    char action[64], word[256], last[256], name[128];
     uint32_t n = wire_get_u32(r);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t id = wire_get_u32(r);
@@ -260,14 +271,18 @@ void answer_resolve(struct wire_reader *r)
         for (uint32_t k = 0; k < n_policies; k++)
             if (strlen(policies[k].name) == policy.len && memcmp(policies[k].name, policy.s, policy.len) == 0)
                 number = (int)k;
-        call(HOOK_RESOLVE, number, id, name, action, word);
+        bool silent = number >= 0 && policies[number].quarantined;
+        action[0] = word[0] = '\0';
+        if (!silent)
+            call(HOOK_RESOLVE, number, id, name, action, word);
         size_t mark = wire_begin(&out, WIRE_RESOLVED);
         wire_u32(&out, is(action, "wrongid") ? id + 1 : id);
-        wire_u8(&out, is(action, "answer")   ? (uint8_t)atoi(word)
+        wire_u8(&out, silent                 ? RESOLVE_ERROR
+                      : is(action, "answer") ? (uint8_t)atoi(word)
                       : is(action, "cancel") ? RESOLVE_CANCEL_PENDING
                       : is(action, "fail")   ? RESOLVE_ERROR
                                              : RESOLVE_KEEP);
-        wire_str(&out, is(action, "code") || is(action, "fail") ? word : "");
+        wire_str(&out, silent ? "policy.quarantined" : is(action, "code") || is(action, "fail") ? word : "");
         buf_addf(&about, "|%.*s|%s", (int)key.len, key.s, last);
         wire_text(&out, about.data, about.len);
         wire_str(&out, "x.lua:9");

@@ -107,7 +107,7 @@ struct policy_info {
     bool shadow, on_resolve;
     uint32_t state_version;
 };
-/* By the number of judge_policy_name; a policy that is not loaded has only a name. */
+/* By the number of judge_policy_name; a policy that is not loaded has only a name. Stays until judge_free. */
 const struct policy_info *judge_policy_info(const struct judge *j, uint32_t policy);
 /* By name, as a Task names it; NULL: no such policy is loaded. */
 const struct policy_info *judge_policy_named(const struct judge *j, const char *name);

@@ -61,11 +61,14 @@ bool judge_quarantine_known(struct judge *j)
     return any;
 }
 
-char *judge_quarantine_text(const struct judge *j, uint32_t policy)
+char *judge_explain_quarantine(const struct judge *j, uint32_t policy, enum reason reason, struct wire_text *detail)
 {
     const struct policy_info *p = &j->names[policy]->info;
+    if (reason != REASON_POLICY_QUARANTINED || p->file[0] == '\0')
+        return NULL;
     char *until = until_text(j, p), *text = xasprintf("%s has cost too much: it is quarantined %s", p->file, until);
     free(until);
+    *detail = (struct wire_text){text, utf8_cut(text, strlen(text), JUDGE_DETAIL_MAX)};
     return text;
 }
 

@@ -145,6 +145,13 @@ static int get_libs(struct wire_reader *r, const struct policy_file *f, uint32_t
     return 0;
 }
 
+/* Until judge_free: another worker's READY must not take away what somebody was shown. */
+static const char *keep_text(struct judge *j, struct wire_text t)
+{
+    const char *s = texts_add(&j->texts, t.s, t.len);
+    return s != NULL ? s : "";
+}
+
 /* `p` NULL: only checks. */
 static int read_policy(struct judge *j, struct wire_reader *r, struct policy *p, struct err *e)
 {
@@ -166,9 +173,9 @@ static int read_policy(struct judge *j, struct wire_reader *r, struct policy *p,
     }
     if (p == NULL)
         return 0;
-    info.name = xstrndup(name.s, name.len);
-    info.file = xstrndup(file.s, file.len);
-    info.match = xstrndup(match.s, match.len);
+    info.name = keep_text(j, name);
+    info.file = keep_text(j, file);
+    info.match = keep_text(j, match);
     sort_libs(j->setup.files, libs, n_libs);
     if (number >= 0)
         hash_policy(j, (size_t)number, libs, n_libs, info.hash);
@@ -216,12 +223,8 @@ void judge_free_policies(struct judge *j)
 {
     for (size_t i = 0; i < j->n_names; i++)
         j->names[i]->info = (struct policy_info){.name = j->names[i]->name, .file = "", .match = ""};
-    for (size_t i = 0; i < j->n_policies; i++) {
-        free((char *)j->policies[i].info.name);
-        free((char *)j->policies[i].info.file);
-        free((char *)j->policies[i].info.match);
+    for (size_t i = 0; i < j->n_policies; i++)
         free(j->policies[i].libs);
-    }
     free(j->policies);
     j->policies = NULL;
     j->n_policies = 0;

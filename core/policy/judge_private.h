@@ -18,7 +18,7 @@ enum judge_task { ASK_NOTHING, ASK_JUDGE, ASK_RETRIGGER, ASK_RESOLVE, ASK_COMPOS
 
 enum worker_state { WORKER_NONE, WORKER_WAITING, WORKER_SETUP, WORKER_SURVEY, WORKER_READY };
 
-/* A policy as the worker at hand numbers it (READY's second list). Its strings are its own. */
+/* A policy as the worker at hand numbers it (READY's second list). */
 struct policy {
     struct policy_info info;
     uint32_t name_number; /* in judge->names */
@@ -31,7 +31,7 @@ struct policy_name {
     char *name;
     uint32_t deaths;
     size_t file;             /* number in setup.files; n for the default policy */
-    struct policy_info info; /* borrows from judge->policies; `file` is "" when it is not loaded */
+    struct policy_info info; /* `file` is "" when it is not loaded */
 };
 
 /* What hooks wrote beside their answers: of which alert, and after how many others. */
@@ -217,7 +217,9 @@ void judge_report_answer(struct judge *j, uint32_t policy, enum reason reason, s
 void judge_report_death(struct judge *j, const struct policy_info *p, uint32_t deaths);
 /* That alert has cost a worker, and nothing but its policy can be to blame. */
 void judge_report_poison(struct judge *j, size_t item);
-char *judge_quarantine_text(const struct judge *j, uint32_t policy); /* the detail of policy.quarantined; free() */
+/* With policy.quarantined *detail becomes what the worker does not know: until when. free() what is returned when
+ * *detail is no longer needed. */
+char *judge_explain_quarantine(const struct judge *j, uint32_t policy, enum reason reason, struct wire_text *detail);
 size_t judge_find_file(const struct judge *j, const char *file); /* setup.files->n for the default policy's */
 
 /* judge_answer.c: answers that the engine gives itself */

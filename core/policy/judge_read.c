@@ -148,16 +148,6 @@ static int get_key(struct wire_reader *r, struct wire_text *key_r, struct err *e
     return key_r->len > 0 ? 0 : err_set(e, ERR_INVALID, "an empty key");
 }
 
-/* The worker does not know since when and until when. */
-static char *explain_quarantine(struct judge *j, uint32_t policy, enum reason reason, struct wire_text *detail)
-{
-    if (reason != REASON_POLICY_QUARANTINED || j->names[policy]->info.file[0] == '\0')
-        return NULL;
-    char *text = judge_quarantine_text(j, policy);
-    *detail = (struct wire_text){text, utf8_cut(text, strlen(text), JUDGE_DETAIL_MAX)};
-    return text;
-}
-
 static int read_judged(struct judge *j, struct wire_reader *r, struct err *e)
 {
     uint32_t item;
@@ -184,8 +174,8 @@ static int read_judged(struct judge *j, struct wire_reader *r, struct err *e)
         judge_get_text(r, JUDGE_DETAIL_MAX, "fallback", &fallback, e) != 0 || judge_get_extras(r, 3, &x, e) != 0 ||
         judge_check_end(r, "a JUDGED", e) != 0)
         return -1;
-    char *quarantined = explain_quarantine(j, v.policy, reason, &detail);
-    if (fallback.len == 0) /* with one, it is no success either */
+    char *quarantined = judge_explain_quarantine(j, v.policy, reason, &detail);
+    if (fallback.len == 0 || v.answer == JUDGED_ERROR) /* a hook that the base stood in for is no success either */
         judge_report_answer(j, v.policy, reason, detail);
     if (v.answer == JUDGED_KEEP && name_error.len > 0) { /* without a name nothing can be done for it */
         v.answer = JUDGED_ERROR;
@@ -230,7 +220,7 @@ static int read_retriggered(struct judge *j, struct wire_reader *r, struct err *
         judge_get_text(r, JUDGE_DETAIL_MAX, "detail", &detail, e) != 0 || get_policy(j, r, &policy, e) != 0 ||
         judge_get_extras(r, 1, &x, e) != 0 || judge_check_end(r, "a RETRIGGERED", e) != 0)
         return -1;
-    char *quarantined = explain_quarantine(j, policy, v.reason, &detail);
+    char *quarantined = judge_explain_quarantine(j, policy, v.reason, &detail);
     judge_report_answer(j, policy, v.reason, detail);
     if (v.answer != ANSWER_AT)
         v.at = MOMENT_NONE;

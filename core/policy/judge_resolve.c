@@ -80,11 +80,13 @@ int judge_read_resolved(struct judge *j, struct wire_reader *r, struct err *e)
         return -1;
     const struct resolve_question *q = &j->resolved[item];
     uint32_t policy = judge_name_number(j, q->policy != NULL ? q->policy : "");
+    judge_report_answer(j, policy, v.reason, detail);
+    char *quarantined = judge_explain_quarantine(j, policy, v.reason, &detail);
     v.code = wire_text_dup(own);
     v.detail = wire_text_dup(detail);
+    free(quarantined);
     judge_keep_resolve_extras(j, &x, q->identity, policy, &v);
     j->resolve_answers[item] = v;
-    judge_report_answer(j, policy, v.reason, detail);
     judge_mark(j, item);
     j->n_got++;
     return 0;

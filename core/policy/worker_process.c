@@ -115,11 +115,6 @@ struct black_box worker_box(const struct worker *w)
                               .instructions = b->instructions};
 }
 
-int worker_pid(const struct worker *w)
-{
-    return w->running ? w->process.pid : 0;
-}
-
 void worker_be_nice(struct worker *w)
 {
     if (w->running) /* not reaped: the number is still its own */

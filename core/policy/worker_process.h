@@ -52,7 +52,6 @@ void worker_send(struct worker *w, struct buf *frames);                         
 struct black_box worker_box(const struct worker *w);
 /* Lets every other process go first from now on. */
 void worker_be_nice(struct worker *w);
-int worker_pid(const struct worker *w); /* 0 when it has ended */
 /* `dead` follows later. Frames that had been written are still handed over, except after WORKER_NONSENSE. */
 void worker_kill(struct worker *w, enum worker_end end, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
