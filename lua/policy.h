@@ -173,6 +173,8 @@ void policy_add_zone(struct policy *p, const char *name);
 void policy_deinit(struct policy *p);
 /* XXH3-128 of default.lua, 32 hex digits and a NUL. */
 void policy_default_hash(char out[33]);
+/* Of a loaded policy's file and the libraries that it included. */
+void policy_version(const struct policy *p, char out[33]);
 
 /* One question. 0, or -1 with answer->failed set. */
 int policy_ask(struct policy *p, enum policy_hook hook, uint32_t id, const struct policy_scene *scene,

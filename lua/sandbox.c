@@ -1,5 +1,6 @@
 #include "sandbox.h"
 
+#include "lib.h"
 #include "vm.h"
 
 #include <lualib.h>
@@ -132,7 +133,7 @@ static void open_utf8(lua_State *L, int original)
     sandbox_wrap(L, original, "offset", NULL);
 }
 
-/* Every name of the environment that is a table. */
+/* The libraries that are copied; those of lib.h are made anew for each environment. */
 static const char *const library_names[] = {"string", "table", "math", "utf8", "text", NULL};
 
 void sandbox_open(lua_State *L)
@@ -219,6 +220,8 @@ void sandbox_push_env(lua_State *L, int trusted)
         copy_all(L, libraries + 1);
         lua_setfield(L, -2, *name);
     }
+    if (!trusted)
+        lib_open(L);
     lua_replace(L, libraries);
     lua_settop(L, libraries);
 }

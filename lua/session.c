@@ -18,6 +18,7 @@ struct session *session_create(volatile struct black_box *box, session_output_cb
 
 static void free_setup(struct session *s)
 {
+    session_lint_deinit(s);
     policy_deinit(&s->base);
     for (size_t i = 0; i < s->n_policies; i++)
         policy_deinit(&s->policies[i]);
@@ -29,11 +30,6 @@ static void free_setup(struct session *s)
     free(s->wanted.at); /* names are the policies' */
     remembered_deinit(&s->memory);
     survey_free(&s->survey);
-    for (size_t i = 0; i < s->n_lints; i++) {
-        free(s->lints[i].file);
-        free(s->lints[i].sentence);
-    }
-    free(s->lints);
     render_free(&s->render);
     for (size_t i = 0; i < 2 * s->n_templates; i++)
         free(s->template_texts[i]);

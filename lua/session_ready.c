@@ -160,7 +160,9 @@ int session_take_zones(struct session *s, struct wire_reader *r, struct err *e)
 void session_load(struct session *s)
 {
     policy_load(&s->base); /* its failure is that of every alert it should judge */
+    session_lint(s);
     load_policies(s);
+    session_lint_included(s);
     want_zones(s);
 }
 

@@ -207,12 +207,65 @@ static void errors_say_where(void **state)
     }
 }
 
+static void resolved_alerts_are_asked_about(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *policy, *fields, *want;
+    } table[] = {
+        {"a", "", "resolve: keep\n"},
+        {"default", "", "resolve: keep\n"},
+        {"gone", "", "resolve: keep\n"},
+        {"", "", "resolve: keep\n"},
+        {"a", "on_resolve = function() return 'keep' end", "resolve: keep at=a.lua:2\n"},
+        {"a", "on_resolve = function() return 'cancel_pending' end", "resolve: cancel_pending at=a.lua:2\n"},
+        {"a", "on_resolve = function() return 'cancel_pending', 'over' end", "resolve: cancel_pending  [over] at=a.lua:2\n"},
+        {"a", "reasons = { over = 'it is over' }, on_resolve = function() return 'cancel_pending', 'over' end",
+         "resolve: cancel_pending policy.over [it is over] at=a.lua:2\n"},
+        {"a", "on_resolve = function() end", "resolve: keep\n"},
+        {"a", "on_resolve = function(a, c, super) return super() end", "resolve: keep\n"},
+        {"a", "on_resolve = function(a) return 'cancel_pending', a.name .. a.fingerprint .. #a.receivers end",
+         "[HighErrorRatea1b2c3d4e5f607182]"},
+        {"a", "on_resolve = function(a, c) return 'keep', c.last.task .. c.seen.polls .. #c.group end", "[t10]"},
+        {"a", "on_resolve = function() return 'cancel' end",
+         "resolve: error policy.bad_return [a.lua:2: on_resolve: returned a string of 6 bytes; \"keep\" or \"cancel_pending\" is "
+         "expected] at=a.lua:2\n"},
+        {"a", "on_resolve = function() return true end", "resolve: error policy.bad_return [a.lua:2: on_resolve: returned true;"},
+        {"a", "on_resolve = function() return 'keep\\0' end", "policy.bad_return"},
+        {"a", "on_resolve = function(a) return a.labels.x .. 'y' end", "resolve: error policy.error [a.lua:2: on_resolve: attempt to"},
+        {"a", "on_resolve = function() while true do end end", "resolve: error policy.timeout"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char *source = xasprintf("return { api = 1, match = 'alertname!=\"\"',\n%s }", table[i].fields);
+        struct rig_setup s = {.policies = {{"a.lua", source, 0}}};
+        struct rig r = {0};
+        struct buf text = {0};
+        rig_start(&r);
+        rig_ready(&r, &s, &text);
+        rig_resolve(&r, table[i].policy, kit_plain, &kit_finished, &text);
+        rig_stop(&r);
+        kit_expect(text.data, table[i].want);
+        buf_free(&text);
+        free(source);
+    }
+    struct rig_setup q = {.quarantined = {1}, .policies = {{"a.lua", KEEPS("a", "team=x"), 0}}};
+    struct rig r = {0};
+    struct buf text = {0};
+    rig_start(&r);
+    rig_ready(&r, &q, &text);
+    rig_resolve(&r, "a", kit_plain, &kit_finished, &text);
+    rig_stop(&r);
+    kit_expect(text.data, "resolve: error policy.quarantined ['a' has killed");
+    buf_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(policies_override_and_extend),
         cmocka_unit_test(bad_returns_are_errors),
         cmocka_unit_test(errors_say_where),
+        cmocka_unit_test(resolved_alerts_are_asked_about),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,7 @@
 #include "cli/offline.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
-#include "policy/policy_files.h"
+#include "policy/policy_set.h"
 #include "spawner/spawner.h"
 #include "spawner/yaml_out.h"
 #include "tasks/task_doc.h"
@@ -178,12 +178,10 @@ static int render(struct engine *g, const struct policy_files *files, struct ale
 static int render_all(struct engine *g, const struct options *o, const struct spawner_set *spawners, size_t *bad,
                       struct err *e)
 {
-    struct policy_files *files = NULL;
+    const struct policy_files *files = policy_set_get(g->policies);
     struct alert_set *set = alert_set_create();
     size_t done = 0;
     int rc = read_alert(o->alert, set, e);
-    if (rc == 0)
-        rc = policy_files_read(o->policies, &files, e);
     for (size_t i = 0; rc == 0 && i < spawners->n; i++) {
         const struct spawner *s = spawners->spawners[i];
         struct err why;
@@ -198,7 +196,7 @@ static int render_all(struct engine *g, const struct options *o, const struct sp
         rc = err_set(e, ERR_NOT_FOUND, "the documents hold no usable TaskSpawner%s%s", o->spawner ? " named " : "",
                      o->spawner ? o->spawner : "");
     alert_set_free(&set);
-    policy_files_free(&files);
+    policy_set_put(g->policies, files);
     return rc;
 }
 

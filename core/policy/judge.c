@@ -279,7 +279,7 @@ int judge_start(struct worker_pool *pool, const struct judge_setup *setup, judge
     j->health = setup->health != NULL ? setup->health : (j->own_health = policy_health_create());
     judge_name_number(j, "default");
     for (size_t i = 0; i < f->n_problems; i++) {
-        char *text = xasprintf("%s %s", f->problems[i].file, f->problems[i].sentence);
+        char *text = policy_problem_text(&f->problems[i]);
         size_t file = judge_find_file(j, f->problems[i].file);
         sentences_add(&j->problems, SIZE_MAX, text);
         if (file < f->n && j->file_problems[file] == NULL)

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 enum {
     MATCH_TEXT_MAX = 4096,
@@ -33,47 +32,6 @@ int64_t judge_given_file(const struct judge *j, struct wire_text name)
 int64_t judge_given_lib(const struct judge *j, struct wire_text name)
 {
     return find_name(j->setup.files->libs, j->setup.files->n_libs, name);
-}
-
-/* --- hashes --- */
-
-static int by_lib_name(const struct policy_files *f, uint32_t a, uint32_t b)
-{
-    int c = strcmp(f->libs[a].name, f->libs[b].name);
-    return c != 0 ? c : (a > b) - (a < b);
-}
-
-/* At most a few: insertion. */
-static void sort_libs(const struct policy_files *f, uint32_t *libs, size_t n)
-{
-    for (size_t i = 1; i < n; i++)
-        for (size_t k = i; k > 0 && by_lib_name(f, libs[k - 1], libs[k]) > 0; k--) {
-            uint32_t swap = libs[k];
-            libs[k] = libs[k - 1];
-            libs[k - 1] = swap;
-        }
-}
-
-static void hash_file(XXH3_state_t *x, const struct policy_file *f)
-{
-    XXH3_128bits_update(x, f->name, strlen(f->name) + 1);
-    XXH3_128bits_update(x, f->source, f->len);
-    XXH3_128bits_update(x, "", 1);
-}
-
-static void hash_policy(const struct judge *j, size_t file, const uint32_t *libs, size_t n_libs, char out[33])
-{
-    const struct policy_files *f = j->setup.files;
-    XXH3_state_t *x = XXH3_createState();
-    XXH128_canonical_t hash;
-    XXH3_128bits_reset(x);
-    hash_file(x, &f->files[file]);
-    for (size_t i = 0; i < n_libs; i++)
-        hash_file(x, &f->libs[libs[i]]);
-    XXH128_canonicalFromHash(&hash, XXH3_128bits_digest(x));
-    XXH3_freeState(x);
-    for (size_t i = 0; i < sizeof hash.digest; i++)
-        snprintf(out + 2 * i, 3, "%02x", hash.digest[i]);
 }
 
 /* --- the list --- */
@@ -176,9 +134,9 @@ static int read_policy(struct judge *j, struct wire_reader *r, struct policy *p,
     info.name = keep_text(j, name);
     info.file = keep_text(j, file);
     info.match = keep_text(j, match);
-    sort_libs(j->setup.files, libs, n_libs);
+    policy_libs_sort(j->setup.files, libs, n_libs);
     if (number >= 0)
-        hash_policy(j, (size_t)number, libs, n_libs, info.hash);
+        policy_unit_hash(j->setup.files, (size_t)number, libs, n_libs, info.hash);
     *p = (struct policy){info, judge_name_number(j, info.name), libs, n_libs};
     return 0;
 }

@@ -148,6 +148,30 @@ static int get_key(struct wire_reader *r, struct wire_text *key_r, struct err *e
     return key_r->len > 0 ? 0 : err_set(e, ERR_INVALID, "an empty key");
 }
 
+/* Why a file cannot be used, when it was not shown to the worker, which says no more than its name. */
+static const char *load_problem(const struct judge *j, struct wire_text detail)
+{
+    const struct policy_files *f = j->setup.files;
+    for (size_t i = 0; i < f->n; i++) {
+        size_t n = strlen(f->files[i].name);
+        if (j->file_problems[i] != NULL && (f->files[i].len == 0 || j->left_out[i]) && detail.len > n &&
+            detail.s[n] == ':' && memcmp(detail.s, f->files[i].name, n) == 0)
+            return j->file_problems[i];
+    }
+    return NULL;
+}
+
+/* What the engine knows better: until when a policy is quarantined, why a file was held back. free() */
+static char *explain(const struct judge *j, uint32_t policy, enum reason reason, struct wire_text *detail)
+{
+    if (reason != REASON_POLICY_LOAD)
+        return judge_explain_quarantine(j, policy, reason, detail);
+    char *text = xstrdup(load_problem(j, *detail));
+    if (text != NULL)
+        *detail = (struct wire_text){text, utf8_cut(text, strlen(text), JUDGE_DETAIL_MAX)};
+    return text;
+}
+
 static int read_judged(struct judge *j, struct wire_reader *r, struct err *e)
 {
     uint32_t item;
@@ -174,7 +198,7 @@ static int read_judged(struct judge *j, struct wire_reader *r, struct err *e)
         judge_get_text(r, JUDGE_DETAIL_MAX, "fallback", &fallback, e) != 0 || judge_get_extras(r, 3, &x, e) != 0 ||
         judge_check_end(r, "a JUDGED", e) != 0)
         return -1;
-    char *quarantined = judge_explain_quarantine(j, v.policy, reason, &detail);
+    char *better = explain(j, v.policy, reason, &detail);
     if (fallback.len == 0 || v.answer == JUDGED_ERROR) /* a hook that the base stood in for is no success either */
         judge_report_answer(j, v.policy, reason, detail);
     if (v.answer == JUDGED_KEEP && name_error.len > 0) { /* without a name nothing can be done for it */
@@ -194,7 +218,7 @@ static int read_judged(struct judge *j, struct wire_reader *r, struct err *e)
         v.detail = texts_add(&j->texts, detail.s, detail.len);
         v.code = texts_add(&j->texts, own.s, own.len);
     }
-    free(quarantined);
+    free(better);
     j->judgements[item] = v;
     judge_keep_extras(j, &x, item, v.policy);
     add_fallback(j, fallback);
@@ -220,13 +244,13 @@ static int read_retriggered(struct judge *j, struct wire_reader *r, struct err *
         judge_get_text(r, JUDGE_DETAIL_MAX, "detail", &detail, e) != 0 || get_policy(j, r, &policy, e) != 0 ||
         judge_get_extras(r, 1, &x, e) != 0 || judge_check_end(r, "a RETRIGGERED", e) != 0)
         return -1;
-    char *quarantined = judge_explain_quarantine(j, policy, v.reason, &detail);
+    char *better = explain(j, policy, v.reason, &detail);
     judge_report_answer(j, policy, v.reason, detail);
     if (v.answer != ANSWER_AT)
         v.at = MOMENT_NONE;
     v.code = wire_text_dup(own);
     v.detail = wire_text_dup(detail);
-    free(quarantined);
+    free(better);
     j->answers[item] = v;
     judge_keep_extras(j, &x, j->questions[item].alert, policy);
     judge_mark(j, item);

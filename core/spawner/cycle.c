@@ -169,8 +169,7 @@ static int start_poll(struct cycle *c, struct err *e)
     if (c->memory->episodes == NULL)
         c->memory->episodes = episodes_create();
     const struct spawner *s = c->spawner;
-    if (policy_files_read(c->env.policies_dir, &c->files, e) != 0)
-        return err_wrap(e, "reading policies");
+    c->files = policy_set_get(c->env.policies);
     struct poll_auth auth = {0};
     if (spawner_auth(c->spawners, s, c->env.secrets_dir, &auth, e) != 0)
         return -1;
@@ -238,8 +237,7 @@ static int start_applying(struct cycle *c, struct err *e)
 {
     if (cycle_make_tasks(c, e) != 0)
         return -1;
-    for (size_t i = 0; i < judge_problems(c->judge); i++)
-        cycle_add_note(c, xstrdup(judge_problem(c->judge, i)));
+    cycle_note_problems(c);
     for (size_t i = 0; i < judge_notes(c->judge); i++)
         cycle_add_note(c, xstrdup(judge_note(c->judge, i)));
     if (c->mode == CYCLE_PLAN)
@@ -431,7 +429,7 @@ void cycle_free(struct cycle **cycle)
     free(c->policy_numbers);
     free(c->created);
     alert_set_free(&c->set);
-    policy_files_free(&c->files);
+    policy_set_put(c->env.policies, c->files);
     status_deinit(&c->status);
     free(c->items);
     free(c->name_errors);

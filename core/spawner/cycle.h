@@ -7,6 +7,7 @@
 #include "alerts/poll.h"
 #include "base/err.h"
 #include "policy/judge.h"
+#include "policy/policy_set.h"
 #include "reconcile/plan.h"
 #include "tasks/store.h"
 
@@ -22,7 +23,7 @@ struct cycle_env {
     struct http_client *http;
     struct worker_pool *pool;
     struct store *store;
-    const char *policies_dir;  /* --policies, or NULL */
+    struct policy_set *policies; /* a cycle holds one generation from its start to its end */
     const char *secrets_dir;   /* --secrets, or NULL */
     uint64_t max_bytes;        /* --max-response-bytes */
     int64_t poll_timeout_us;   /* --timeout */

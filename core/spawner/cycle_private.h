@@ -59,7 +59,7 @@ struct cycle {
     struct err err;
     bool failed, source_failed;
 
-    struct policy_files *files;
+    const struct policy_files *files; /* of env.policies */
     struct spawner_memory *memory; /* its episodes are never NULL */
     struct poll *poll;
     struct alert_set *set;
@@ -146,3 +146,6 @@ void cycle_states_free(struct cycle *c);
 void cycle_log(struct cycle *c);
 
 void cycle_add_note(struct cycle *c, char *sentence); /* takes the string */
+/* cycle_policy.c: what is wrong with the policies, as their set and this cycle's worker know it */
+void cycle_note_problems(struct cycle *c);
+const char *cycle_policy_problem(struct cycle *c); /* for the status; NULL: nothing. Lives as long as the cycle */

@@ -180,8 +180,7 @@ void cycle_make_status(struct cycle *c)
     }
     in.first_error = first;
     in.frozen = frozen;
-    if (c->judge != NULL && judge_problems(c->judge) > 0)
-        in.policy_problem = judge_problem(c->judge, 0);
+    in.policy_problem = cycle_policy_problem(c);
     status_make(&in, &c->status);
     free(first);
     free(frozen);
