@@ -175,7 +175,8 @@ static void key_make(struct cycle *c, const struct write *w, size_t n, struct re
         state_add(c, &w[i], policy, &item);
         stale = false;
         buf_clear(&written);
-        buf_add(&written, item.data, item.len);
+        if (item.len > 0)
+            buf_add(&written, item.data, item.len);
     }
     buf_free(&item);
     buf_free(&written);
