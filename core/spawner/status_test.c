@@ -53,6 +53,7 @@ static void test_errors_and_limits(void **state)
     assert_string_equal(condition(&s, "MaxTotalTasksReached", "message"),
                         "Total tasks created (20) has reached maxTotalTasks (20)");
     assert_string_equal(condition(&s, "PolicyReady", "message"), "a.lua:3: unexpected symbol");
+    assert_non_null(strstr(s.message, "; a.lua:3: unexpected symbol"));
     status_deinit(&s);
 }
 
@@ -72,7 +73,7 @@ static void test_waiting_and_frozen(void **state)
     in.first_error = "A: policy.error: no";
     status_make(&in, &s);
     assert_string_equal(s.message, "Discovered 3 items, created 1 tasks total; 1 error(s): A: policy.error: no; 2 wait for a "
-                                   "limit, the next until 1970-01-01T00:01:31Z; the number of alerts fell");
+                                   "limit, the next may go at 1970-01-01T00:01:31Z; the number of alerts fell");
     assert_string_equal(condition(&s, "DiscoveryError", "message"),
                         "Discovered 3 items, created 1 tasks total; 1 error(s): A: policy.error: no");
     status_deinit(&s);
