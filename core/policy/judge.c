@@ -341,6 +341,7 @@ void judge_free(struct judge **jp)
     judge_free_extras(j);
     buf_free(&j->space);
     texts_deinit(&j->texts);
+    free(j->words);
     sentences_free(&j->problems);
     sentences_free(&j->notes);
     free(j);

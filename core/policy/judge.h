@@ -55,22 +55,21 @@ struct policy_health;
  * that are not kept stay zeroed. Small on purpose: there may be 100,000. Strings are owned by the judge, NULL
  * when empty. */
 struct judgement {
-    uint64_t identity;  /* the fingerprint, or XXH3-64 of the key */
+    uint64_t identity;      /* the fingerprint, or XXH3-64 of the key */
     union {
-        struct {              /* JUDGED_KEEP */
-            const char *key;  /* only when the policy gave one that is not the fingerprint */
-            const char *name; /* the nameTemplate rendered, not sanitised; NULL without nameTemplate */
-        };
-        struct {                /* JUDGED_DROP, JUDGED_ERROR */
-            const char *detail; /* free text, error text */
-            const char *code;   /* a policy's own code, without "policy."; only with REASON_POLICY_CODE */
-        };
+        const char *key;    /* JUDGED_KEEP: only when the policy gave one that is not the fingerprint */
+        const char *detail; /* JUDGED_DROP, JUDGED_ERROR: free text, error text */
     };
-    uint32_t policy;    /* number for judge_policy_name */
-    int16_t priority;   /* 0..1000, lower first */
-    uint8_t answer;     /* enum wire_judgement */
-    uint8_t reason;     /* enum reason, when dropped or error */
+    uint32_t word;          /* for judge_name or judge_code; 0: none */
+    uint32_t policy : 10;   /* number for judge_policy_name */
+    uint32_t priority : 11; /* 0..1000, lower first */
+    uint32_t answer : 2;    /* enum wire_judgement */
+    uint32_t reason : 8;    /* enum reason, when dropped or error */
 };
+/* JUDGED_KEEP: the nameTemplate rendered, not sanitised; NULL without nameTemplate. */
+const char *judge_name(const struct judge *j, const struct judgement *v);
+/* JUDGED_DROP, JUDGED_ERROR: a policy's own code, without "policy."; only with REASON_POLICY_CODE, else NULL. */
+const char *judge_code(const struct judge *j, const struct judgement *v);
 
 /* What a hook wrote into ctx.state, for the engine to keep when the decision was carried out. `changes` is a wire tree
  * 'm' of scalars ('z': the name goes), as the worker said it, checked; it stays until judge_free. */

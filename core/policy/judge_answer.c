@@ -25,9 +25,9 @@ void judge_refuse(struct judge *j, size_t item, enum reason reason, uint32_t pol
     if (j->task == ASK_JUDGE) {
         struct judgement *v = &j->judgements[item];
         *v = (struct judgement){.identity = alert_set_at(j->setup.set, item)->fingerprint,
-                                .policy = policy,
+                                .policy = policy & 0x3ff,
                                 .answer = JUDGED_ERROR,
-                                .reason = (uint8_t)reason,
+                                .reason = (uint32_t)reason & 0xff,
                                 .detail = texts_add(&j->texts, detail, len)};
     } else if (j->task == ASK_RETRIGGER) {
         j->answers[item] = (struct retrigger_answer){
@@ -70,6 +70,21 @@ void judge_describe(const struct judge *j, size_t item, struct buf *b)
         name = "";
     sentence_add(b, name, strlen(name), 100);
     buf_addf(b, " (fingerprint %016" PRIx64 ")", judge_fingerprint_of(j, item));
+}
+
+uint32_t judge_word_number(struct judge *j, const char *text)
+{
+    if (text == NULL)
+        return 0;
+    for (size_t i = j->n_words; i > 1 && i + 8 > j->n_words; i--) /* codes are few and come again soon */
+        if (j->words[i - 1] == text)
+            return (uint32_t)i - 1;
+    if (j->n_words == 0)
+        j->n_words = 1;
+    xgrow(&j->words, &j->words_cap, j->n_words + 1, sizeof *j->words);
+    j->words[0] = NULL;
+    j->words[j->n_words] = text;
+    return (uint32_t)j->n_words++;
 }
 
 uint32_t judge_name_number(struct judge *j, const char *name)

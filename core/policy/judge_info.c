@@ -8,6 +8,16 @@ const struct judgement *judge_at(const struct judge *j, size_t alert)
     return &j->judgements[alert];
 }
 
+const char *judge_name(const struct judge *j, const struct judgement *v)
+{
+    return v->answer == JUDGED_KEEP && v->word > 0 ? j->words[v->word] : NULL;
+}
+
+const char *judge_code(const struct judge *j, const struct judgement *v)
+{
+    return v->answer != JUDGED_KEEP && v->word > 0 ? j->words[v->word] : NULL;
+}
+
 const char *judge_policy_name(const struct judge *j, uint32_t policy)
 {
     return policy < j->n_names ? j->names[policy]->name : "";

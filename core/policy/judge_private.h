@@ -95,6 +95,8 @@ struct judge {
     /* the answers */
     struct judgement *judgements;
     struct texts texts;
+    const char **words; /* of judgement.word; [0] is NULL */
+    size_t n_words, words_cap;
     struct noted *noted;     /* sorted by alert when `sorted` */
     struct changed *changed; /* likewise */
     struct state_change *shown; /* `changed` without its numbers, when `sorted` */
@@ -234,4 +236,5 @@ size_t judge_alert_of(const struct judge *j, size_t item);
 uint64_t judge_fingerprint_of(const struct judge *j, size_t item);
 /* "HighErrorRate (fingerprint 0123456789abcdef)" of an open question's item. */
 void judge_describe(const struct judge *j, size_t item, struct buf *b);
+uint32_t judge_word_number(struct judge *j, const char *text); /* kept by `texts`; NULL is 0 */
 uint32_t judge_name_number(struct judge *j, const char *name); /* adds it when new */

@@ -174,19 +174,20 @@ static char *explain(const struct judge *j, uint32_t policy, enum reason reason,
 
 static int read_judged(struct judge *j, struct wire_reader *r, struct err *e)
 {
-    uint32_t item;
+    uint32_t item, policy;
     struct wire_text detail, own, key, name, name_error, fallback;
     struct judgement v = {0};
     struct extras x;
     enum reason reason;
     if (judge_get_item(j, r, &item, e) != 0)
         return -1;
-    v.answer = wire_get_u8(r);
-    if (v.answer > JUDGED_ERROR)
+    uint8_t answer = wire_get_u8(r);
+    if (answer > JUDGED_ERROR)
         return err_set(e, ERR_INVALID, "an answer that there is not");
+    v.answer = answer & 3;
     if (judge_get_reason(r, v.answer == JUDGED_ERROR, REASON_POLICY_FILTER, &reason, &own, e) != 0 ||
         judge_get_text(r, JUDGE_DETAIL_MAX, "detail", &detail, e) != 0 ||
-        get_policy(j, r, &v.policy, e) != 0 || get_key(r, &key, e) != 0)
+        get_policy(j, r, &policy, e) != 0 || get_key(r, &key, e) != 0)
         return -1;
     if ((v.answer == JUDGED_DROP) != (reason == REASON_POLICY_FILTER || reason == REASON_POLICY_CODE))
         return err_set(e, ERR_INVALID, "a reason that does not fit the answer");
@@ -198,29 +199,30 @@ static int read_judged(struct judge *j, struct wire_reader *r, struct err *e)
         judge_get_text(r, JUDGE_DETAIL_MAX, "fallback", &fallback, e) != 0 || judge_get_extras(r, 3, &x, e) != 0 ||
         judge_check_end(r, "a JUDGED", e) != 0)
         return -1;
-    char *better = explain(j, v.policy, reason, &detail);
+    char *better = explain(j, policy, reason, &detail);
     if (fallback.len == 0 || v.answer == JUDGED_ERROR) /* a hook that the base stood in for is no success either */
-        judge_report_answer(j, v.policy, reason, detail);
+        judge_report_answer(j, policy, reason, detail);
     if (v.answer == JUDGED_KEEP && name_error.len > 0) { /* without a name nothing can be done for it */
         v.answer = JUDGED_ERROR;
         reason = REASON_ERROR_NAME;
         detail = name_error;
     }
-    v.priority = (int16_t)priority;
-    v.reason = (uint8_t)reason;
+    v.policy = policy & 0x3ff; /* POLICY_FILES_MAX and a few; get_policy takes no others */
+    v.priority = (uint32_t)priority & 0x7ff;
+    v.reason = (uint32_t)reason & 0xff;
     v.identity = alert_set_at(j->setup.set, item)->fingerprint;
     if (v.answer == JUDGED_KEEP) {
         v.key = texts_add(&j->texts, key.s, key.len);
-        v.name = texts_add(&j->texts, name.s, name.len);
+        v.word = judge_word_number(j, texts_add(&j->texts, name.s, name.len));
         if (key.len > 0)
             v.identity = identity_of_key(key.s, key.len);
     } else {
         v.detail = texts_add(&j->texts, detail.s, detail.len);
-        v.code = texts_add(&j->texts, own.s, own.len);
+        v.word = judge_word_number(j, texts_add(&j->texts, own.s, own.len));
     }
     free(better);
     j->judgements[item] = v;
-    judge_keep_extras(j, &x, item, v.policy);
+    judge_keep_extras(j, &x, item, policy);
     add_fallback(j, fallback);
     judge_mark(j, item);
     j->n_got++;

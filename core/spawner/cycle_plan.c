@@ -42,9 +42,10 @@ static int make_name(struct cycle *c, size_t alert, const struct judgement *j, s
     char name[TASK_NAME_MAX + 1];
     *name_r = NULL;
     *error_r = NULL;
-    if (j->name != NULL) {
+    const char *rendered = judge_name(c->judge, j);
+    if (rendered != NULL) {
         struct err why;
-        if (task_name_sanitise(j->name, strlen(j->name), name, &why) != 0) {
+        if (task_name_sanitise(rendered, strlen(rendered), name, &why) != 0) {
             *error_r = arena_strdup(c->strings, why.msg);
             return 0;
         }

@@ -228,7 +228,7 @@ void cycle_row(struct cycle *c, size_t n, struct cycle_row *row)
         if (cycle_item(c, n, &item) != NULL) {
             planned_row(c, item, row);
         } else {
-            set_reason(c, (enum reason)j->reason, j->code, row);
+            set_reason(c, (enum reason)j->reason, judge_code(c->judge, j), row);
             detail = j->detail;
         }
     }
