@@ -143,4 +143,4 @@ def test_any_day(am, engine):
                 am.send(firing.values())
         poll()
     assert created(engine) == total
-    assert total > 20
+    assert total > len(names)  # some have had more than one: how many depends on the clock
