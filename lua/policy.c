@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 extern const struct embed_file policy_prelude[]; /* default.lua, extend.lua, check.lua, readonly.lua, suggest.lua */
 
@@ -50,11 +49,10 @@ static const struct embed_file *embedded(const char *name)
     return f;
 }
 
-void policy_default_hash(char out[33])
+void policy_default_hash(char out[POLICY_HASH])
 {
     const struct embed_file *f = embedded("default.lua");
-    XXH128_hash_t h = XXH3_128bits(f->start, (size_t)(f->end - f->start));
-    snprintf(out, 33, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
+    policy_hash_bundled(f->start, (size_t)(f->end - f->start), out);
 }
 
 static void load_embedded(lua_State *L, const char *name, const char *chunk_name, int trusted)

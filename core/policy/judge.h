@@ -98,10 +98,7 @@ void judge_alert_note(const struct judge *j, size_t alert, size_t i, const char 
 /* What the policy of an answer is, beside its name. */
 struct policy_info {
     const char *name, *file, *match; /* file "default.lua" for the bundled one */
-    /* Of its reload unit: 32 hex digits of XXH3-128 (seed 0, canonical byte order) over the file and then the libraries
-     * that it included, in byte order of their names; of each the name, a NUL, the source, a NUL. The bundled policy's
-     * comes from the worker. "" when it is not loaded. */
-    char hash[33];
+    char hash[POLICY_HASH]; /* policy_hash_unit; the bundled policy's comes from the worker. "" when it is not loaded */
     uint32_t per_hour, per_day, ramp, reserve_slots;
     int16_t reserve_priority;
     bool shadow, on_resolve;

@@ -117,7 +117,7 @@ static int read_templates(struct judge *j, struct wire_reader *r, bool take, str
 
 static bool is_hash(struct wire_text t)
 {
-    if (t.len != 32)
+    if (t.len != POLICY_HASH - 1)
         return false;
     for (size_t i = 0; i < t.len; i++)
         if (!((t.s[i] >= '0' && t.s[i] <= '9') || (t.s[i] >= 'a' && t.s[i] <= 'f')))
@@ -144,7 +144,7 @@ static int read_ready(struct judge *j, struct wire_reader *r, bool take, struct 
     uint8_t there = wire_get_u8(r), survey = wire_get_u8(r);
     if (there > 1 || survey > 1)
         return err_set(e, ERR_INVALID, "a READY that says neither yes nor no");
-    if (judge_get_text(r, 32, "hash", &hash, e) != 0)
+    if (judge_get_text(r, POLICY_HASH - 1, "hash", &hash, e) != 0)
         return -1;
     if (!is_hash(hash))
         return err_set(e, ERR_INVALID, "a hash that is none");
@@ -154,9 +154,9 @@ static int read_ready(struct judge *j, struct wire_reader *r, bool take, struct 
         return 0;
     if (!there && j->setup.spawner->policy != NULL)
         add_missing(j);
-    char text[33];
-    memcpy(text, hash.s, 32);
-    text[32] = '\0';
+    char text[POLICY_HASH];
+    memcpy(text, hash.s, POLICY_HASH - 1);
+    text[POLICY_HASH - 1] = '\0';
     j->survey = survey;
     judge_index_policies(j, text);
     return 0;

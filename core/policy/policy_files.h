@@ -14,6 +14,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "policy/policy_hash.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -58,8 +59,6 @@ void policy_files_add_problem(struct policy_files *f, const char *file, const ch
 uint64_t policy_files_hash(const struct policy_files *f);
 /* Numbers of libraries, in byte order of their names. */
 void policy_libs_sort(const struct policy_files *f, uint32_t *libs, size_t n);
-enum { POLICY_HASH = 33 }; /* 32 hex digits */
-/* Of a reload unit: XXH3-128 (seed 0, canonical byte order) over a policy's file and then the libraries that it
- * included (numbers in f->libs), in byte order of their names; of each the name, a NUL, the source, a NUL. */
+/* policy_hash_unit of a policy's file and the libraries that it included (numbers in f->libs). */
 void policy_unit_hash(const struct policy_files *f, size_t file, const uint32_t *libs, size_t n_libs,
                       char out[POLICY_HASH]);
