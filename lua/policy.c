@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert((int)MATCHER_TEXT_MAX <= (int)WIRE_MATCH_MAX, "a match that the engine would take for nonsense");
+
 extern const struct embed_file policy_prelude[]; /* default.lua, extend.lua, check.lua, readonly.lua, suggest.lua */
 
 static const char *const hook_names[ASK_HOOKS] = {"filter", "key",       "priority",  "title",
@@ -70,6 +72,20 @@ static int lua_zone_legal(lua_State *L)
     return 1;
 }
 
+static void push_ceilings(lua_State *L)
+{
+    static const struct {
+        const char *name;
+        int most;
+    } ceilings[] = {{"per_hour", WIRE_PER_HOUR_MAX}, {"per_day", WIRE_PER_DAY_MAX},    {"ramp", WIRE_RAMP_MAX},
+                    {"slots", WIRE_SLOTS_MAX},       {"priority", WIRE_PRIORITY_MAX}, {"zones", WIRE_ZONES_MAX}};
+    lua_newtable(L);
+    for (size_t i = 0; i < sizeof ceilings / sizeof *ceilings; i++) {
+        lua_pushinteger(L, ceilings[i].most);
+        lua_setfield(L, -2, ceilings[i].name);
+    }
+}
+
 static void push_hook_names(lua_State *L)
 {
     lua_createtable(L, ASK_HOOKS, 0);
@@ -105,7 +121,8 @@ static void open_base(lua_State *L, struct policy *p)
     lua_call(L, 0, 1);
     lua_rotate(L, 4, -1); /* seal comes after them */
     lua_pushcfunction(L, lua_zone_legal);
-    lua_call(L, 4, 1);
+    push_ceilings(L);
+    lua_call(L, 5, 1);
 }
 
 static void note_written(lua_State *L, struct policy *p, int i)
@@ -259,8 +276,8 @@ int policy_load(struct policy *p)
 {
     if (p->problem)
         return -1;
-    if (p->source.len > POLICY_TEXT_MAX)
-        return refuse_at(p, "", "is larger than 64 KiB");
+    if (p->source.len > WIRE_SOURCE_MAX)
+        return refuse_at(p, "", "is larger than 64 KiB"); /* WIRE_SOURCE_MAX */
     if (utf8_valid(p->source.s, p->source.len) != p->source.len)
         return refuse_at(p, "", "is not valid UTF-8");
     if (!p->source.len && !p->name)

@@ -27,11 +27,7 @@ enum policy_hook {
 const char *policy_hook_name(enum policy_hook hook); /* "filter", ... */
 
 enum {
-    KEY_MAX = 200,
-    PRIORITY_MAX = 1000,
     TITLE_MAX = 200,
-    BODY_MAX = 64 * 1024,
-    POLICY_TEXT_MAX = 64 * 1024, /* of a source */
     RETRIGGER_AHEAD_DAYS = 30,
 };
 

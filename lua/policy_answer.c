@@ -60,10 +60,10 @@ static int take_key(lua_State *L, struct question *q, int at, const char *got)
 {
     size_t len;
     if (lua_type(L, at) != LUA_TSTRING)
-        return bad_return(q, "returned %s; a string of 1 to %d bytes is expected", got, KEY_MAX);
+        return bad_return(q, "returned %s; a string of 1 to %d bytes is expected", got, WIRE_KEY_MAX);
     const char *s = lua_tolstring(L, at, &len);
-    if (len < 1 || len > KEY_MAX)
-        return bad_return(q, "returned %s; a string of 1 to %d bytes is expected", got, KEY_MAX);
+    if (len < 1 || len > WIRE_KEY_MAX)
+        return bad_return(q, "returned %s; a string of 1 to %d bytes is expected", got, WIRE_KEY_MAX);
     if (memchr(s, 0, len) || utf8_valid(s, len) != len)
         return bad_return(q, "returned a string that is not valid UTF-8 or holds a NUL");
     buf_add(&q->answer->text, s, len);
@@ -84,9 +84,9 @@ static int take_text(lua_State *L, struct question *q, int at, const char *got)
     }
     /* the base's title is the alertname, untouched; only that somebody may send megabytes of it */
     const char *end = q->hook == ASK_BODY ? marker : "";
-    text_repair(text, s, len > BODY_MAX + 8 ? BODY_MAX + 8 : len);
-    if (text->len > BODY_MAX) {
-        text->len = utf8_cut(text->data, text->len, BODY_MAX - strlen(end));
+    text_repair(text, s, len > WIRE_BODY_MAX + 8 ? WIRE_BODY_MAX + 8 : len);
+    if (text->len > WIRE_BODY_MAX) {
+        text->len = utf8_cut(text->data, text->len, WIRE_BODY_MAX - strlen(end));
         buf_adds(text, end);
     }
     return 0;
@@ -140,8 +140,9 @@ static int take_value(lua_State *L, struct question *q, int at)
     case ASK_KEY:
         return take_key(L, q, at, got);
     case ASK_PRIORITY:
-        if (!whole_number(L, at, &n) || n < 0 || n > PRIORITY_MAX)
-            return bad_return(q, "returned %s; a whole number from 0 to %d is expected", got, PRIORITY_MAX);
+        if (!whole_number(L, at, &n) || n < 0 || n > WIRE_PRIORITY_MAX)
+            return bad_return(q, "returned %s; a whole number from 0 to %d is expected", got,
+                              WIRE_PRIORITY_MAX);
         q->answer->priority = (int)n;
         return 0;
     case ASK_RETRIGGER:

@@ -84,8 +84,8 @@ static void run(lua_State *L, struct policy *p, uint32_t i)
 {
     const struct policy_library *lib = library(p, i);
     char chunk_name[300];
-    if (lib->source.len > POLICY_TEXT_MAX)
-        luaL_error(L, "include: %s is larger than %d KiB", lib->file, POLICY_TEXT_MAX / 1024);
+    if (lib->source.len > WIRE_SOURCE_MAX)
+        luaL_error(L, "include: %s is larger than %d KiB", lib->file, WIRE_SOURCE_MAX / 1024);
     if (utf8_valid(lib->source.s, lib->source.len) != lib->source.len)
         luaL_error(L, "include: %s is not valid UTF-8", lib->file);
     snprintf(chunk_name, sizeof chunk_name, "@%s", lib->file);

@@ -25,12 +25,7 @@ enum {
         3, /* workers that one policy may kill in one cycle; then it is quarantined for the cycle */
     JUDGE_DEATHS_UNEXPLAINED_MAX =
         16,                  /* deaths of nobody's doing in one cycle; then what is left is policy.killed */
-    JUDGE_DETAIL_MAX = 1024, /* bytes of each text that comes back; a longer one is nonsense */
-    JUDGE_KEY_MAX = 200,
     JUDGE_CODE_MAX = 64,
-    JUDGE_NAME_MAX = 64 * 1024, /* name before it is made legal, title, branch */
-    JUDGE_BODY_MAX = 64 * 1024,
-    JUDGE_PROMPT_MAX = 1024 * 1024,
     JUDGE_NOTES_MAX = 100, /* different sentences; the rest is counted */
     JUDGE_LINTS_MAX = 1000,
     JUDGE_MEMBERS_BYTES_MAX = 4 * 1024 * 1024, /* of a group's members in one COMPOSE: the list ends where they do not fit */

@@ -50,15 +50,15 @@ static bool is_includable(const char *name)
 static int read_bytes(int fd, struct buf *b)
 {
     for (;;) {
-        buf_reserve(b, POLICY_SOURCE_MAX + 1);
-        ssize_t n = read(fd, b->data + b->len, POLICY_SOURCE_MAX + 1 - b->len);
+        buf_reserve(b, WIRE_SOURCE_MAX + 1);
+        ssize_t n = read(fd, b->data + b->len, WIRE_SOURCE_MAX + 1 - b->len);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return errno;
         b->len += (size_t)n;
         b->data[b->len] = '\0';
-        if (n == 0 || b->len > POLICY_SOURCE_MAX)
+        if (n == 0 || b->len > WIRE_SOURCE_MAX)
             return 0;
     }
 }
@@ -96,8 +96,8 @@ static char *read_source(int dir, const char *name, struct buf *b)
         return xstrdup("is no regular file");
     if (b->len == 0)
         return xstrdup("is empty");
-    if (b->len > POLICY_SOURCE_MAX)
-        return xasprintf("is larger than %d KiB", POLICY_SOURCE_MAX / 1024);
+    if (b->len > WIRE_SOURCE_MAX)
+        return xasprintf("is larger than %d KiB", WIRE_SOURCE_MAX / 1024);
     size_t valid = utf8_valid(b->data, b->len);
     if (valid != b->len)
         return xasprintf("is not UTF-8 (byte %zu)", valid + 1);

@@ -3,7 +3,7 @@
  * is the one behind its `..data` link, opened once: all files come from one generation, however often the link
  * moves meanwhile.
  * lib_*.lua are libraries: policies include them. Neither: *_spec.lua, names that start with ".", and default.lua
- * (the bundled one's name: a problem). The engine never parses them.
+ * (the bundled one's name: a problem, unless it is the bundled one to the byte). The engine never parses them.
  *
  * A link is followed as long as it stays in the directory: one that leads out of it could name any file that the
  * engine may read, and the error of a file that is no Lua quotes it.
@@ -19,10 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum {
-    POLICY_SOURCE_MAX = 64 * 1024, /* bytes of one file: the parser is quadratic in places */
-    POLICY_FILES_MAX = 200,            /* policies, and libraries beside them */
-};
+enum { POLICY_FILES_MAX = 200 }; /* policies, and libraries beside them */
 
 struct policy_file {
     char *name;   /* "10-payments.lua" */

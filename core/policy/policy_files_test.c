@@ -113,11 +113,11 @@ static void no_directory_is_no_files(void **state)
 static void broken_files_stay_as_broken(void **state)
 {
     (void)state;
-    char *large = xcalloc(1, POLICY_SOURCE_MAX + 1);
-    memset(large, '-', POLICY_SOURCE_MAX + 1);
+    char *large = xcalloc(1, WIRE_SOURCE_MAX + 1);
+    memset(large, '-', WIRE_SOURCE_MAX + 1);
     put("a-good.lua", "return 1");
-    write_file("largest.lua", large, POLICY_SOURCE_MAX);
-    write_file("too-large.lua", large, POLICY_SOURCE_MAX + 1);
+    write_file("largest.lua", large, WIRE_SOURCE_MAX);
+    write_file("too-large.lua", large, WIRE_SOURCE_MAX + 1);
     free(large);
     put("empty.lua", "");
     put("latin1.lua", "-- caf\xe9");
@@ -180,8 +180,8 @@ static const struct policy_file *lib_of(const struct policy_files *f, const char
 static void takes_libraries(void **state)
 {
     (void)state;
-    char *large = xcalloc(1, POLICY_SOURCE_MAX + 1);
-    memset(large, '-', POLICY_SOURCE_MAX + 1);
+    char *large = xcalloc(1, WIRE_SOURCE_MAX + 1);
+    memset(large, '-', WIRE_SOURCE_MAX + 1);
     put("b.lua", "return 2");
     put("lib_b.lua", "return 'b'");
     put("lib_A-1.x.lua", "return 'a'");
@@ -189,7 +189,7 @@ static void takes_libraries(void **state)
     put("lib_c.txt", "no library");
     put("libx.lua", "return 'a policy'");
     put("lib_empty.lua", "");
-    write_file("lib_large.lua", large, POLICY_SOURCE_MAX + 1);
+    write_file("lib_large.lua", large, WIRE_SOURCE_MAX + 1);
     put("lib_o dd.lua", "return 'nobody can say my name'");
     put("lib_.lua", "return 'nor mine'");
     free(large);
