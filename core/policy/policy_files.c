@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
+#include "bundled_hash.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -188,6 +190,22 @@ static int open_generation(int dir, struct err *e)
     return data;
 }
 
+/* The bundled policy itself, as it lies among the ready-made ones, does no harm. Any other would be mistaken for it. */
+static void look_at_default(struct policy_files *f, int dir)
+{
+    struct buf b = {0};
+    char hash[POLICY_HASH];
+    char *problem = read_source(dir, DEFAULT_FILE, &b);
+    if (problem == NULL)
+        policy_hash_bundled(b.data, b.len, hash);
+    if (problem != NULL || strcmp(hash, BUNDLED_HASH) != 0)
+        policy_files_add_problem(f, DEFAULT_FILE,
+                                 "is left out: the name belongs to the bundled default policy; give the file "
+                                 "another name");
+    free(problem);
+    buf_free(&b);
+}
+
 static int read_open_dir(int fd, struct policy_files *f, struct err *e)
 {
     char **names = NULL;
@@ -195,9 +213,7 @@ static int read_open_dir(int fd, struct policy_files *f, struct err *e)
     int rc = list_names(fd, &names, &n, e);
     for (size_t i = 0; i < n && rc == 0; i++)
         if (strcmp(names[i], DEFAULT_FILE) == 0)
-            policy_files_add_problem(f, DEFAULT_FILE,
-                                     "is left out: the name belongs to the bundled default policy; give the file "
-                                     "another name");
+            look_at_default(f, fd);
         else
             rc = read_file(f, fd, names[i], e);
     for (size_t i = 0; i < n; i++)
