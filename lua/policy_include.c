@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "policy/library_name.h"
 
 #include <ctype.h>
 #include <lauxlib.h>
@@ -20,16 +21,6 @@ enum { LIST_SHOWN_MAX = 400 };
 static const struct policy_library *library(const struct policy *p, uint32_t i)
 {
     return &p->cycle->libraries[p->libraries[i]];
-}
-
-static bool legal_name(const char *s, size_t len)
-{
-    if (len <= 4 || len > 200 || strncmp(s, "lib_", 4) != 0)
-        return false;
-    for (size_t i = 0; i < len; i++)
-        if (!isalnum((unsigned char)s[i]) && s[i] != '.' && s[i] != '_' && s[i] != '-')
-            return false;
-    return true;
 }
 
 static int find(const struct policy *p, const char *name)
@@ -108,7 +99,7 @@ static int include(lua_State *L)
         return luaL_error(L, "include: the name of a library is expected, such as include \"lib_hours\", got %s",
                           luaL_typename(L, 1));
     const char *name = lua_tolstring(L, 1, &len);
-    if (!legal_name(name, len))
+    if (!library_name_legal(name, len))
         return luaL_error(L, "include: '%s' is no name of a library; they begin with lib_ and are made of letters, "
                              "digits, '.', '_' and '-'",
                           len > 80 ? "that" : name);

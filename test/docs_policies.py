@@ -370,7 +370,8 @@ def ALERT():
 # ceilings
 
 HEADERS = ["core/policy/wire.h", "core/policy/judge.h", "core/policy/policy_files.h", "core/policy/policy_health.h",
-           "core/alerts/episode.h", "core/tasks/store.h", "lua/policy.h", "lua/sandbox.h", "lua/matcher.h", "core/policy/zone_name.h"]
+           "core/alerts/episode.h", "core/tasks/store.h", "lua/policy.h", "lua/sandbox.h", "lua/matcher.h", "core/policy/zone_name.h",
+           "core/policy/library_name.h"]
 # Ranges of a policy's `limits`, in the sentence below the table.
 RANGES = {name: f"WIRE_{name.upper()}_MAX" for name in ("per_hour", "per_day", "ramp", "slots")}
 # Of those files, what no policy and no operator can notice.

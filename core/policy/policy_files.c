@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "policy/library_name.h"
 
 #include "bundled_hash.h"
 
@@ -19,7 +20,6 @@
 #include <unistd.h>
 
 #define DEFAULT_FILE "default.lua"
-#define LIB_PREFIX   "lib_"
 #define DATA_LINK    "..data"
 
 enum { READ_TRIES = 3 };
@@ -37,15 +37,13 @@ static bool is_policy(const char *name)
 
 static bool is_library(const char *name)
 {
-    return strncmp(name, LIB_PREFIX, strlen(LIB_PREFIX)) == 0;
+    return strncmp(name, LIBRARY_PREFIX, strlen(LIBRARY_PREFIX)) == 0;
 }
 
 /* May include name it? */
 static bool is_includable(const char *name)
 {
-    size_t n = strlen(name) - strlen(".lua"), from = strlen(LIB_PREFIX);
-    static const char legal[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    return n > from && from + strspn(name + from, legal) >= n;
+    return library_name_legal(name, strlen(name) - strlen(".lua"));
 }
 
 /* Bytes of a descriptor, one more than allowed at most. Returns 0 or errno. */
