@@ -170,7 +170,7 @@ static void set_constants(lua_State *L, const struct policy *p)
     lua_pushnumber(L, (lua_Number)cycle->poll_interval / MOMENT_SECOND);
     lua_setfield(L, -2, "poll_interval");
 
-    char version[33];
+    char version[POLICY_HASH];
     policy_version(p, version);
     lua_createtable(L, 0, 2);
     lua_pushstring(L, p->name);

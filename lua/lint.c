@@ -274,7 +274,7 @@ static void not_looked_at(struct look *k, const char *why)
 
 static size_t look_through(struct look *k)
 {
-    if (k->len > LINT_TEXT_MAX) {
+    if (k->len > WIRE_SOURCE_MAX) {
         not_looked_at(k, "it is larger than 64 KiB");
     } else if (!ensure_open(k->l)) {
         not_looked_at(k, "there is no memory for it");

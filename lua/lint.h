@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* A source longer than WIRE_SOURCE_MAX is not looked at. */
 enum {
-    LINT_TEXT_MAX = 64 * 1024, /* of a source; longer ones are not looked at */
     LINT_MEMORY = 64 * 1024 * 1024,
     LINT_INSTRUCTIONS = 100 * 1000 * 1000, /* of one file */
 };

@@ -362,8 +362,8 @@ static void things_that_are_no_files(void **state)
     open_set();
     for (size_t i = 0; i < 5; i++)
         take_away(names[i]);
-    char *large = xcalloc(1, POLICY_SOURCE_MAX + 2);
-    memset(large, '-', POLICY_SOURCE_MAX + 1);
+    char *large = xcalloc(1, WIRE_SOURCE_MAX + 2);
+    memset(large, '-', WIRE_SOURCE_MAX + 1);
     assert_int_equal(mkdir(path_of("dir.lua"), 0755), 0);
     assert_int_equal(mkfifo(path_of("fifo.lua"), 0644), 0);
     assert_int_equal(symlink("/etc/hostname", path_of("out.lua")), 0);

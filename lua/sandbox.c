@@ -226,10 +226,20 @@ void sandbox_push_env(lua_State *L, int trusted)
     lua_settop(L, libraries);
 }
 
-void sandbox_load(lua_State *L, const char *source, size_t len, const char *chunk_name)
+static void load(lua_State *L, const char *chunk, size_t len, const char *chunk_name, const char *mode)
 {
-    if (luaL_loadbufferx(L, source, len, chunk_name, "t") != LUA_OK)
+    if (luaL_loadbufferx(L, chunk, len, chunk_name, mode) != LUA_OK)
         lua_error(L);
     lua_insert(L, -2);
     lua_setupvalue(L, -2, 1); /* a main chunk's only upvalue is _ENV */
+}
+
+void sandbox_load(lua_State *L, const char *source, size_t len, const char *chunk_name)
+{
+    load(L, source, len, chunk_name, "t");
+}
+
+void sandbox_load_compiled(lua_State *L, const char *chunk, size_t len, const char *chunk_name)
+{
+    load(L, chunk, len, chunk_name, "b");
 }

@@ -1,5 +1,6 @@
 /* What the session's files share: session.c (frames), session_setup.c and session_ready.c (SETUP to READY),
- * session_choose.c (whose alert it is), session_lint.c, session_judge.c, session_compose.c (questions and answers). */
+ * session_choose.c (whose alert it is), session_lint.c, session_question.c (reading and asking), session_judge.c and
+ * session_compose.c (questions and answers). */
 #pragma once
 
 #include "extras.h"

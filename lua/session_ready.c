@@ -259,7 +259,7 @@ static bool wants_survey(const struct session *s)
 
 void session_ready(struct session *s)
 {
-    char hash[33];
+    char hash[POLICY_HASH];
     uint32_t good = 0;
     for (size_t i = 0; i < s->n_policies; i++)
         if (!s->policies[i].problem)

@@ -25,12 +25,7 @@ enum {
         3, /* workers that one policy may kill in one cycle; then it is quarantined for the cycle */
     JUDGE_DEATHS_UNEXPLAINED_MAX =
         16,                  /* deaths of nobody's doing in one cycle; then what is left is policy.killed */
-    JUDGE_DETAIL_MAX = 1024, /* bytes of each text that comes back; a longer one is nonsense */
-    JUDGE_KEY_MAX = 200,
     JUDGE_CODE_MAX = 64,
-    JUDGE_NAME_MAX = 64 * 1024, /* name before it is made legal, title, branch */
-    JUDGE_BODY_MAX = 64 * 1024,
-    JUDGE_PROMPT_MAX = 1024 * 1024,
     JUDGE_NOTES_MAX = 100, /* different sentences; the rest is counted */
     JUDGE_LINTS_MAX = 1000,
     JUDGE_MEMBERS_BYTES_MAX = 4 * 1024 * 1024, /* of a group's members in one COMPOSE: the list ends where they do not fit */
@@ -97,10 +92,7 @@ void judge_alert_note(const struct judge *j, size_t alert, size_t i, const char 
 /* What the policy of an answer is, beside its name. */
 struct policy_info {
     const char *name, *file, *match; /* file "default.lua" for the bundled one */
-    /* Of its reload unit: 32 hex digits of XXH3-128 (seed 0, canonical byte order) over the file and then the libraries
-     * that it included, in byte order of their names; of each the name, a NUL, the source, a NUL. The bundled policy's
-     * comes from the worker. "" when it is not loaded. */
-    char hash[33];
+    char hash[POLICY_HASH]; /* policy_hash_unit; the bundled policy's comes from the worker. "" when it is not loaded */
     uint32_t per_hour, per_day, ramp, reserve_slots;
     int16_t reserve_priority;
     bool shadow, on_resolve;

@@ -21,7 +21,7 @@ void judge_mark(struct judge *j, size_t item)
 
 void judge_refuse(struct judge *j, size_t item, enum reason reason, uint32_t policy, const char *detail)
 {
-    size_t len = utf8_cut(detail, strlen(detail), JUDGE_DETAIL_MAX);
+    size_t len = utf8_cut(detail, strlen(detail), WIRE_TEXT_SHOWN);
     if (j->task == ASK_JUDGE) {
         struct judgement *v = &j->judgements[item];
         *v = (struct judgement){.identity = alert_set_at(j->setup.set, item)->fingerprint,

@@ -68,7 +68,7 @@ char *judge_explain_quarantine(const struct judge *j, uint32_t policy, enum reas
         return NULL;
     char *until = until_text(j, p), *text = xasprintf("%s has cost too much: it is quarantined %s", p->file, until);
     free(until);
-    *detail = (struct wire_text){text, utf8_cut(text, strlen(text), JUDGE_DETAIL_MAX)};
+    *detail = (struct wire_text){text, utf8_cut(text, strlen(text), WIRE_TEXT_SHOWN)};
     return text;
 }
 

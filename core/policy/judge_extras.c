@@ -71,7 +71,7 @@ int judge_get_extras(struct wire_reader *r, unsigned hooks, struct extras *x_r, 
     if ((bits & EXTRA_NOTES) && get_notes(r, hooks, x_r, e) != 0)
         return -1;
     x_r->has_state = bits & EXTRA_STATE;
-    if (x_r->has_state && (judge_get_text(r, JUDGE_KEY_MAX, "state's key", &x_r->key, e) != 0 ||
+    if (x_r->has_state && (judge_get_text(r, WIRE_KEY_MAX, "state's key", &x_r->key, e) != 0 ||
                            get_changes(r, &x_r->changes, e) != 0))
         return -1;
     return 0;

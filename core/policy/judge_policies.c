@@ -7,13 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    MATCH_TEXT_MAX = 4096,
-    LIMIT_MAX = 10000, /* what `limits` may say: per_hour and ramp, */
-    PER_DAY_MAX = 100000,
-    SLOTS_MAX = 1000,
-    PRIORITY_MAX = 1000,
-};
+_Static_assert((int)WIRE_PER_DAY_MAX <= (int)STORE_CREATIONS_MAX, "a limit that could never bind");
+
 enum { POLICY_SHADOW = 1, POLICY_ON_RESOLVE = 2 };
 
 static int64_t find_name(const struct policy_file *files, size_t n, struct wire_text name)
@@ -61,11 +56,11 @@ static int get_limits(struct wire_reader *r, struct policy_info *p, struct err *
         return err_set(e, ERR_INVALID, "a kind of policy that there is not");
     p->shadow = bits & POLICY_SHADOW;
     p->on_resolve = bits & POLICY_ON_RESOLVE;
-    if (get_limit(r, LIMIT_MAX, "limits.per_hour", &p->per_hour, e) != 0 ||
-        get_limit(r, PER_DAY_MAX, "limits.per_day", &p->per_day, e) != 0 ||
-        get_limit(r, LIMIT_MAX, "limits.ramp", &p->ramp, e) != 0 ||
-        get_limit(r, SLOTS_MAX, "limits.reserve.slots", &p->reserve_slots, e) != 0 ||
-        get_limit(r, PRIORITY_MAX, "limits.reserve.priority", &priority, e) != 0)
+    if (get_limit(r, WIRE_PER_HOUR_MAX, "limits.per_hour", &p->per_hour, e) != 0 ||
+        get_limit(r, WIRE_PER_DAY_MAX, "limits.per_day", &p->per_day, e) != 0 ||
+        get_limit(r, WIRE_RAMP_MAX, "limits.ramp", &p->ramp, e) != 0 ||
+        get_limit(r, WIRE_SLOTS_MAX, "limits.reserve.slots", &p->reserve_slots, e) != 0 ||
+        get_limit(r, WIRE_PRIORITY_MAX, "limits.reserve.priority", &priority, e) != 0)
         return -1;
     p->reserve_priority = (int16_t)priority;
     p->state_version = wire_get_u32(r);
@@ -117,7 +112,7 @@ static int read_policy(struct judge *j, struct wire_reader *r, struct policy *p,
     struct policy_info info = {0};
     if (judge_get_text(r, POLICY_NAME_MAX, "policy name", &name, e) != 0 ||
         check_word(name, "policy name", e) != 0 || judge_get_text(r, 255, "file name", &file, e) != 0 ||
-        judge_get_text(r, MATCH_TEXT_MAX, "match", &match, e) != 0 || get_limits(r, &info, e) != 0)
+        judge_get_text(r, WIRE_MATCH_MAX, "match", &match, e) != 0 || get_limits(r, &info, e) != 0)
         return -1;
     int64_t number = judge_given_file(j, file);
     if (number < 0 && !wire_text_is(file, "default.lua"))

@@ -130,7 +130,7 @@ static void add_fallback(struct judge *j, struct wire_text sentence)
     if (sentence.len == 0)
         return;
     struct buf b = {0};
-    sentence_add(&b, sentence.s, sentence.len, JUDGE_DETAIL_MAX);
+    sentence_add(&b, sentence.s, sentence.len, WIRE_TEXT_SHOWN);
     sentences_add(&j->notes, JUDGE_NOTES_MAX, b.data);
     buf_free(&b);
 }
@@ -143,7 +143,7 @@ static int get_key(struct wire_reader *r, struct wire_text *key_r, struct err *e
         return err_set(e, ERR_INVALID, "a key that is neither there nor not");
     if (has == 0)
         return 0;
-    if (judge_get_text(r, JUDGE_KEY_MAX, "key", key_r, e) != 0)
+    if (judge_get_text(r, WIRE_KEY_MAX, "key", key_r, e) != 0)
         return -1;
     return key_r->len > 0 ? 0 : err_set(e, ERR_INVALID, "an empty key");
 }
@@ -168,7 +168,7 @@ static char *explain(const struct judge *j, uint32_t policy, enum reason reason,
         return judge_explain_quarantine(j, policy, reason, detail);
     char *text = xstrdup(load_problem(j, *detail));
     if (text != NULL)
-        *detail = (struct wire_text){text, utf8_cut(text, strlen(text), JUDGE_DETAIL_MAX)};
+        *detail = (struct wire_text){text, utf8_cut(text, strlen(text), WIRE_TEXT_SHOWN)};
     return text;
 }
 
@@ -186,7 +186,7 @@ static int read_judged(struct judge *j, struct wire_reader *r, struct err *e)
         return err_set(e, ERR_INVALID, "an answer that there is not");
     v.answer = answer & 3;
     if (judge_get_reason(r, v.answer == JUDGED_ERROR, REASON_POLICY_FILTER, &reason, &own, e) != 0 ||
-        judge_get_text(r, JUDGE_DETAIL_MAX, "detail", &detail, e) != 0 ||
+        judge_get_text(r, WIRE_TEXT_SHOWN, "detail", &detail, e) != 0 ||
         get_policy(j, r, &policy, e) != 0 || get_key(r, &key, e) != 0)
         return -1;
     if ((v.answer == JUDGED_DROP) != (reason == REASON_POLICY_FILTER || reason == REASON_POLICY_CODE))
@@ -194,9 +194,10 @@ static int read_judged(struct judge *j, struct wire_reader *r, struct err *e)
     int64_t priority = wire_get_i64(r);
     if (priority < 0 || priority > 1000)
         return err_set(e, ERR_INVALID, "a priority outside of 0 to 1000");
-    if (judge_get_text(r, JUDGE_NAME_MAX, "name", &name, e) != 0 ||
-        judge_get_text(r, JUDGE_DETAIL_MAX, "name's error", &name_error, e) != 0 ||
-        judge_get_text(r, JUDGE_DETAIL_MAX, "fallback", &fallback, e) != 0 || judge_get_extras(r, 3, &x, e) != 0 ||
+    if (judge_get_text(r, WIRE_VALUE_MAX, "name", &name, e) != 0 ||
+        judge_get_text(r, WIRE_TEXT_SHOWN, "name's error", &name_error, e) != 0 ||
+        judge_get_text(r, WIRE_TEXT_SHOWN, "fallback", &fallback, e) != 0 ||
+        judge_get_extras(r, 3, &x, e) != 0 ||
         judge_check_end(r, "a JUDGED", e) != 0)
         return -1;
     char *better = explain(j, policy, reason, &detail);
@@ -243,7 +244,7 @@ static int read_retriggered(struct judge *j, struct wire_reader *r, struct err *
     v.answer = (enum wire_answer)answer;
     v.at = wire_get_i64(r);
     if (judge_get_reason(r, v.answer == ANSWER_ERROR, REASON_POLICY_RETRIGGER, &v.reason, &own, e) != 0 ||
-        judge_get_text(r, JUDGE_DETAIL_MAX, "detail", &detail, e) != 0 || get_policy(j, r, &policy, e) != 0 ||
+        judge_get_text(r, WIRE_TEXT_SHOWN, "detail", &detail, e) != 0 || get_policy(j, r, &policy, e) != 0 ||
         judge_get_extras(r, 1, &x, e) != 0 || judge_check_end(r, "a RETRIGGERED", e) != 0)
         return -1;
     char *better = explain(j, policy, v.reason, &detail);
@@ -282,11 +283,11 @@ static int read_composition(struct judge *j, struct wire_reader *r, struct compo
     if (ok > 1)
         return err_set(e, ERR_INVALID, "an answer that there is not");
     if (judge_get_reason(r, !ok, REASON_NONE, &c->reason, &own, e) != 0 ||
-        judge_get_text(r, JUDGE_DETAIL_MAX, "detail", &detail, e) != 0 ||
-        judge_get_text(r, JUDGE_NAME_MAX, "title", &title, e) != 0 ||
-        judge_get_text(r, JUDGE_BODY_MAX, "body", &body, e) != 0 ||
-        judge_get_text(r, JUDGE_PROMPT_MAX, "prompt", &prompt, e) != 0 ||
-        judge_get_text(r, JUDGE_NAME_MAX, "branch", &branch, e) != 0)
+        judge_get_text(r, WIRE_TEXT_SHOWN, "detail", &detail, e) != 0 ||
+        judge_get_text(r, WIRE_VALUE_MAX, "title", &title, e) != 0 ||
+        judge_get_text(r, WIRE_BODY_MAX, "body", &body, e) != 0 ||
+        judge_get_text(r, WIRE_PROMPT_MAX, "prompt", &prompt, e) != 0 ||
+        judge_get_text(r, WIRE_VALUE_MAX, "branch", &branch, e) != 0)
         return -1;
     if (ok && c->reason != REASON_NONE)
         return err_set(e, ERR_INVALID, "a reason that does not fit the answer");
@@ -303,7 +304,7 @@ static int read_composition(struct judge *j, struct wire_reader *r, struct compo
         n_annotations = 0;
     c->n_annotations = n_annotations;
     if (get_texts(r, n_annotations, "annotation", &c->annotations, e) != 0 ||
-        judge_get_text(r, JUDGE_DETAIL_MAX, "fallback", fallback_r, e) != 0 ||
+        judge_get_text(r, WIRE_TEXT_SHOWN, "fallback", fallback_r, e) != 0 ||
         judge_get_extras(r, 2, x_r, e) != 0 || judge_check_end(r, "a COMPOSED", e) != 0)
         return -1;
     c->ok = ok;

@@ -13,7 +13,7 @@ static void write_problem(struct buf *b, const char *what, struct wire_text sent
     /* the worker's sentences mostly start with the file and line themselves */
     if (sentence.len < strlen(what) || memcmp(sentence.s, what, strlen(what)) != 0)
         buf_addf(b, "%s: ", what);
-    sentence_add(b, sentence.s, sentence.len, JUDGE_DETAIL_MAX);
+    sentence_add(b, sentence.s, sentence.len, WIRE_TEXT_SHOWN);
 }
 
 static void add_problem(struct judge *j, const char *what, struct wire_text sentence)
@@ -37,7 +37,7 @@ static int read_broken(struct judge *j, struct wire_reader *r, bool take, struct
     for (uint32_t i = 0; i < n; i++) {
         struct wire_text file, sentence;
         if (judge_get_text(r, 255, "file name", &file, e) != 0 ||
-            judge_get_text(r, JUDGE_DETAIL_MAX, "sentence", &sentence, e) != 0)
+            judge_get_text(r, WIRE_TEXT_SHOWN, "sentence", &sentence, e) != 0)
             return -1;
         int64_t number = judge_given_file(j, file);
         if (number < 0)
@@ -63,14 +63,14 @@ static int read_lints(struct judge *j, struct wire_reader *r, bool take, struct 
         if (judge_get_text(r, 255, "file name", &file, e) != 0)
             return -1;
         uint32_t line = wire_get_u32(r);
-        if (judge_get_text(r, JUDGE_DETAIL_MAX, "warning", &sentence, e) != 0)
+        if (judge_get_text(r, WIRE_TEXT_SHOWN, "warning", &sentence, e) != 0)
             return -1;
         if (judge_given_file(j, file) < 0 && judge_given_lib(j, file) < 0)
             return err_set(e, ERR_INVALID, "a warning of a file that it was not given");
         if (!take || !j->setup.lint || j->n_lints == JUDGE_LINTS_MAX)
             continue;
         struct buf b = {0};
-        sentence_add(&b, sentence.s, sentence.len, JUDGE_DETAIL_MAX);
+        sentence_add(&b, sentence.s, sentence.len, WIRE_TEXT_SHOWN);
         j->lints = xrealloc(j->lints, (j->n_lints + 1) * sizeof *j->lints);
         j->lints[j->n_lints++] = (struct lint){xstrndup(file.s, file.len), buf_take(&b), line};
     }
@@ -103,7 +103,7 @@ static int read_templates(struct judge *j, struct wire_reader *r, bool take, str
     for (uint32_t i = 0; i < n; i++) {
         struct wire_text which, sentence;
         if (judge_get_text(r, TASK_TEXT_MAX, "template's place", &which, e) != 0 ||
-            judge_get_text(r, JUDGE_DETAIL_MAX, "sentence", &sentence, e) != 0)
+            judge_get_text(r, WIRE_TEXT_SHOWN, "sentence", &sentence, e) != 0)
             return -1;
         if (take) {
             struct buf where = {0};
@@ -117,7 +117,7 @@ static int read_templates(struct judge *j, struct wire_reader *r, bool take, str
 
 static bool is_hash(struct wire_text t)
 {
-    if (t.len != 32)
+    if (t.len != POLICY_HASH - 1)
         return false;
     for (size_t i = 0; i < t.len; i++)
         if (!((t.s[i] >= '0' && t.s[i] <= '9') || (t.s[i] >= 'a' && t.s[i] <= 'f')))
@@ -144,7 +144,7 @@ static int read_ready(struct judge *j, struct wire_reader *r, bool take, struct 
     uint8_t there = wire_get_u8(r), survey = wire_get_u8(r);
     if (there > 1 || survey > 1)
         return err_set(e, ERR_INVALID, "a READY that says neither yes nor no");
-    if (judge_get_text(r, 32, "hash", &hash, e) != 0)
+    if (judge_get_text(r, POLICY_HASH - 1, "hash", &hash, e) != 0)
         return -1;
     if (!is_hash(hash))
         return err_set(e, ERR_INVALID, "a hash that is none");
@@ -154,9 +154,9 @@ static int read_ready(struct judge *j, struct wire_reader *r, bool take, struct 
         return 0;
     if (!there && j->setup.spawner->policy != NULL)
         add_missing(j);
-    char text[33];
-    memcpy(text, hash.s, 32);
-    text[32] = '\0';
+    char text[POLICY_HASH];
+    memcpy(text, hash.s, POLICY_HASH - 1);
+    text[POLICY_HASH - 1] = '\0';
     j->survey = survey;
     judge_index_policies(j, text);
     return 0;

@@ -49,7 +49,7 @@ static void what_a_policy_is(void **state)
     kit_policy(&k, "a.lua", "match A\nload * include 0 1");
     kit_policy(&k, "b.lua", "match B");
     kit_policy(&k, "c.lua", "load * error");
-    kit_policy(&k, "d.lua", "match D\nload * limits 1 100000 10000 1000 1000 4294967295 3");
+    kit_policy(&k, "d.lua", "match D\nload * limits 1 10000 10000 1000 1000 4294967295 3");
     kit_alert(&k, "A");
     kit_alert(&k, "B");
     kit_judge(&k);
@@ -75,7 +75,7 @@ static void what_a_policy_is(void **state)
             p = judge_policy_info(k.j, i);
     assert_non_null(p);
     assert_int_equal(p->per_hour, 1);
-    assert_int_equal(p->per_day, 100000);
+    assert_int_equal(p->per_day, 10000);
     assert_int_equal(p->ramp, 10000);
     assert_int_equal(p->reserve_slots, 1000);
     assert_int_equal(p->reserve_priority, 1000);
@@ -139,7 +139,7 @@ static void nonsense(void **state)
         const char *load, *said;
     } cases[] = {
         {"limits 10001 0 0 0 0 1 0", "limits.per_hour of 10001, at most 10000"},
-        {"limits 0 100001 0 0 0 1 0", "limits.per_day of 100001, at most 100000"},
+        {"limits 0 10001 0 0 0 1 0", "limits.per_day of 10001, at most 10000"},
         {"limits 0 0 10001 0 0 1 0", "limits.ramp of 10001"},
         {"limits 0 0 0 1001 0 1 0", "limits.reserve.slots of 1001"},
         {"limits 0 0 0 1 1001 1 0", "limits.reserve.priority of 1001"},

@@ -74,7 +74,7 @@ int judge_read_resolved(struct judge *j, struct wire_reader *r, struct err *e)
         return err_set(e, ERR_INVALID, "an answer that there is not");
     v.answer = (enum wire_resolve)answer;
     if (judge_get_reason(r, v.answer == RESOLVE_ERROR, REASON_NONE, &v.reason, &own, e) != 0 ||
-        judge_get_text(r, JUDGE_DETAIL_MAX, "detail", &detail, e) != 0 ||
+        judge_get_text(r, WIRE_TEXT_SHOWN, "detail", &detail, e) != 0 ||
         judge_get_text(r, 256, "place", &where, e) != 0 || judge_get_extras(r, 1, &x, e) != 0 ||
         judge_check_end(r, "a RESOLVED", e) != 0)
         return -1;

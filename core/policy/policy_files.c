@@ -4,6 +4,9 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "policy/library_name.h"
+
+#include "bundled_hash.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,7 +20,6 @@
 #include <unistd.h>
 
 #define DEFAULT_FILE "default.lua"
-#define LIB_PREFIX   "lib_"
 #define DATA_LINK    "..data"
 
 enum { READ_TRIES = 3 };
@@ -35,30 +37,28 @@ static bool is_policy(const char *name)
 
 static bool is_library(const char *name)
 {
-    return strncmp(name, LIB_PREFIX, strlen(LIB_PREFIX)) == 0;
+    return strncmp(name, LIBRARY_PREFIX, strlen(LIBRARY_PREFIX)) == 0;
 }
 
 /* May include name it? */
 static bool is_includable(const char *name)
 {
-    size_t n = strlen(name) - strlen(".lua"), from = strlen(LIB_PREFIX);
-    static const char legal[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    return n > from && from + strspn(name + from, legal) >= n;
+    return library_name_legal(name, strlen(name) - strlen(".lua"));
 }
 
 /* Bytes of a descriptor, one more than allowed at most. Returns 0 or errno. */
 static int read_bytes(int fd, struct buf *b)
 {
     for (;;) {
-        buf_reserve(b, POLICY_SOURCE_MAX + 1);
-        ssize_t n = read(fd, b->data + b->len, POLICY_SOURCE_MAX + 1 - b->len);
+        buf_reserve(b, WIRE_SOURCE_MAX + 1);
+        ssize_t n = read(fd, b->data + b->len, WIRE_SOURCE_MAX + 1 - b->len);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return errno;
         b->len += (size_t)n;
         b->data[b->len] = '\0';
-        if (n == 0 || b->len > POLICY_SOURCE_MAX)
+        if (n == 0 || b->len > WIRE_SOURCE_MAX)
             return 0;
     }
 }
@@ -96,8 +96,8 @@ static char *read_source(int dir, const char *name, struct buf *b)
         return xstrdup("is no regular file");
     if (b->len == 0)
         return xstrdup("is empty");
-    if (b->len > POLICY_SOURCE_MAX)
-        return xasprintf("is larger than %d KiB", POLICY_SOURCE_MAX / 1024);
+    if (b->len > WIRE_SOURCE_MAX)
+        return xasprintf("is larger than %d KiB", WIRE_SOURCE_MAX / 1024);
     size_t valid = utf8_valid(b->data, b->len);
     if (valid != b->len)
         return xasprintf("is not UTF-8 (byte %zu)", valid + 1);
@@ -188,6 +188,22 @@ static int open_generation(int dir, struct err *e)
     return data;
 }
 
+/* The bundled policy itself, as it lies among the ready-made ones, does no harm. Any other would be mistaken for it. */
+static void look_at_default(struct policy_files *f, int dir)
+{
+    struct buf b = {0};
+    char hash[POLICY_HASH];
+    char *problem = read_source(dir, DEFAULT_FILE, &b);
+    if (problem == NULL)
+        policy_hash_bundled(b.data, b.len, hash);
+    if (problem != NULL || strcmp(hash, BUNDLED_HASH) != 0)
+        policy_files_add_problem(f, DEFAULT_FILE,
+                                 "is left out: the name belongs to the bundled default policy; give the file "
+                                 "another name");
+    free(problem);
+    buf_free(&b);
+}
+
 static int read_open_dir(int fd, struct policy_files *f, struct err *e)
 {
     char **names = NULL;
@@ -195,9 +211,7 @@ static int read_open_dir(int fd, struct policy_files *f, struct err *e)
     int rc = list_names(fd, &names, &n, e);
     for (size_t i = 0; i < n && rc == 0; i++)
         if (strcmp(names[i], DEFAULT_FILE) == 0)
-            policy_files_add_problem(f, DEFAULT_FILE,
-                                     "is left out: the name belongs to the bundled default policy; give the file "
-                                     "another name");
+            look_at_default(f, fd);
         else
             rc = read_file(f, fd, names[i], e);
     for (size_t i = 0; i < n; i++)

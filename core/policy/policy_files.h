@@ -3,7 +3,7 @@
  * is the one behind its `..data` link, opened once: all files come from one generation, however often the link
  * moves meanwhile.
  * lib_*.lua are libraries: policies include them. Neither: *_spec.lua, names that start with ".", and default.lua
- * (the bundled one's name: a problem). The engine never parses them.
+ * (the bundled one's name: a problem, unless it is the bundled one to the byte). The engine never parses them.
  *
  * A link is followed as long as it stays in the directory: one that leads out of it could name any file that the
  * engine may read, and the error of a file that is no Lua quotes it.
@@ -14,14 +14,12 @@
 #pragma once
 
 #include "base/err.h"
+#include "policy/policy_hash.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum {
-    POLICY_SOURCE_MAX = 64 * 1024, /* bytes of one file: the parser is quadratic in places */
-    POLICY_FILES_MAX = 200,            /* policies, and libraries beside them */
-};
+enum { POLICY_FILES_MAX = 200 }; /* policies, and libraries beside them */
 
 struct policy_file {
     char *name;   /* "10-payments.lua" */
@@ -58,8 +56,6 @@ void policy_files_add_problem(struct policy_files *f, const char *file, const ch
 uint64_t policy_files_hash(const struct policy_files *f);
 /* Numbers of libraries, in byte order of their names. */
 void policy_libs_sort(const struct policy_files *f, uint32_t *libs, size_t n);
-enum { POLICY_HASH = 33 }; /* 32 hex digits */
-/* Of a reload unit: XXH3-128 (seed 0, canonical byte order) over a policy's file and then the libraries that it
- * included (numbers in f->libs), in byte order of their names; of each the name, a NUL, the source, a NUL. */
+/* policy_hash_unit of a policy's file and the libraries that it included (numbers in f->libs). */
 void policy_unit_hash(const struct policy_files *f, size_t file, const uint32_t *libs, size_t n_libs,
                       char out[POLICY_HASH]);

@@ -2,6 +2,7 @@
 #include "policy/policy_health.h"
 
 #include "base/mem.h"
+#include "policy/policy_hash.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,7 @@ enum { FILES_MAX = 256 }; /* files with failures remembered; the one that has be
 
 struct record {
     char *file;
-    char hash[33];
+    char hash[POLICY_HASH];
     uint32_t failures; /* costly ones since the last success */
     moment_t until;    /* MOMENT_NONE: not quarantined; in the past: half open */
 };

@@ -3,7 +3,6 @@
 
 #include "base/mem.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -80,29 +79,20 @@ void policy_libs_sort(const struct policy_files *f, uint32_t *libs, size_t n)
         qsort_r(libs, n, sizeof *libs, compare_libs, f->libs);
 }
 
-static void hash_text(XXH3_state_t *x, const struct policy_file *file)
+static struct policy_hash_file hash_view(const struct policy_file *file)
 {
-    XXH3_128bits_update(x, file->name, strlen(file->name) + 1);
-    XXH3_128bits_update(x, file->source, file->len);
-    XXH3_128bits_update(x, "", 1);
+    return (struct policy_hash_file){file->name, {file->source, file->len}};
 }
 
 void policy_unit_hash(const struct policy_files *f, size_t file, const uint32_t *libs, size_t n_libs,
                       char out[POLICY_HASH])
 {
-    XXH3_state_t *x = XXH3_createState();
-    uint32_t *sorted = xcalloc(n_libs + 1, sizeof *sorted);
+    struct policy_hash_file unit = hash_view(&f->files[file]);
+    struct policy_hash_file *included = xcalloc(n_libs + 1, sizeof *included);
     for (size_t i = 0; i < n_libs; i++)
-        sorted[i] = libs[i];
-    policy_libs_sort(f, sorted, n_libs);
-    XXH3_128bits_reset(x);
-    hash_text(x, &f->files[file]);
-    for (size_t i = 0; i < n_libs; i++)
-        hash_text(x, &f->libs[sorted[i]]);
-    XXH128_hash_t hash = XXH3_128bits_digest(x);
-    snprintf(out, POLICY_HASH, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
-    XXH3_freeState(x);
-    free(sorted);
+        included[i] = hash_view(&f->libs[libs[i]]);
+    policy_hash_unit(&unit, included, n_libs, out);
+    free(included);
 }
 
 static void free_list(struct policy_file *files, size_t n)

@@ -1,6 +1,7 @@
-/* Inside of a cycle. Shared by cycle.c (the steps), cycle_memory.c (what is remembered of alerts and policies),
- * cycle_plan.c (from judgements to a plan), cycle_resolve.c (Tasks whose alerts have resolved), cycle_task.c (from a plan to
- * Tasks), cycle_state.c (ctx.state) and cycle_row.c (the report). */
+/* Inside of a cycle. Shared by cycle.c (the steps), cycle_memory.c (what is remembered of alerts and
+ * policies), cycle_plan.c (from judgements to a plan), cycle_resolve.c (Tasks whose alerts have resolved),
+ * cycle_task.c (from a plan to Tasks), cycle_state.c (ctx.state), cycle_policy.c (what is wrong with the
+ * policies), cycle_row.c (the report) and cycle_log.c. */
 #pragma once
 
 #include "spawner/cycle.h"

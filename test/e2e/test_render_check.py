@@ -252,6 +252,12 @@ def test_check_says_what_is_wrong_once(engine):
     assert 'no policy is named "bad"' in done.stderr and "has problems" in done.stdout
 
 
+def test_check_of_the_ready_made_ones(engine):
+    """As they lie there, the bundled default among them."""
+    done = engine("check", "--policies", harness.HERE.parents[1] / "policies", code=0)
+    assert "policy business_hours" in done.stdout and done.stderr == ""
+
+
 def test_check_of_good_things(engine):
     for name in ("oom-remediator", "slo-investigator"):
         done = engine("check", "-f", harness.HERE / "documents" / f"{name}.yaml", code=0)

@@ -81,7 +81,7 @@ static void check_ready(const struct judge *j)
             judge_file_libs(j, file, &n);
     }
     for (size_t i = 0; i < judge_lints(j); i++)
-        check_text(judge_lint(j, i).sentence, JUDGE_DETAIL_MAX);
+        check_text(judge_lint(j, i).sentence, WIRE_TEXT_SHOWN);
     for (size_t i = 0; i < judge_problems(j); i++)
         check(judge_problem(j, i) != NULL);
 }
