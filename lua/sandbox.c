@@ -228,6 +228,8 @@ void sandbox_push_env(lua_State *L, int trusted)
 
 void sandbox_load(lua_State *L, const char *source, size_t len, const char *chunk_name)
 {
+    if (chunk_name[0] == '@')
+        vm_add_file(vm_of(L), chunk_name + 1);
     if (luaL_loadbufferx(L, source, len, chunk_name, "t") != LUA_OK)
         lua_error(L);
     lua_insert(L, -2);
