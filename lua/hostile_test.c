@@ -275,6 +275,43 @@ static void every_memory_ceiling_is_survived(void **state)
     assert_true(worked);
 }
 
+/* Each within its own ceiling, one alert for each in one batch: no policy loses its memory to the others. (Only where the
+ * worker's own memory is limited, which it is not under the sanitizers, can this fail.) */
+static void many_large_policies_take_turns(void **state)
+{
+    (void)state;
+    enum { POLICIES = 15 };
+    struct rig r = {0};
+    struct rig_setup setup = {0};
+    struct buf text = {0};
+    char *alerts[POLICIES];
+    for (int i = 0; i < POLICIES; i++) {
+        setup.policies[i].file = xasprintf("p%02d.lua", i);
+        setup.policies[i].source =
+            xasprintf("local t = {} for i = 1, 400000 do t[i] = i end "
+                      "return { api = 1, match = 'alertname=\"A%d\"', key = function() return 'k' .. #t end }", i);
+        alerts[i] = xasprintf("{\"annotations\":{},\"labels\":{\"alertname\":\"A%d\"},\"endsAt\":\"2026-11-18T10:05:00Z\","
+                              "\"startsAt\":\"2026-11-18T10:00:00Z\",\"fingerprint\":\"a1b2c3d4e5f60718\","
+                              "\"receivers\":[],\"status\":{\"inhibitedBy\":[],\"silencedBy\":[],\"state\":\"active\"}}",
+                              i);
+    }
+    rig_start(&r);
+    rig_ready(&r, &setup, &text);
+    buf_clear(&text);
+    rig_judge(&r, (const char *const *)alerts, POLICIES, &text);
+    for (int i = 0; i < POLICIES; i++) {
+        char *want = xasprintf("judge: keep priority=1000 key=k400000 by=p%02d", i);
+        if (!strstr(text.data, want))
+            fail_msg("\n  expected: %s\n  in:       %s", want, text.data);
+        free(want);
+        free((char *)setup.policies[i].file);
+        free((char *)setup.policies[i].source);
+        free(alerts[i]);
+    }
+    rig_stop(&r);
+    buf_free(&text);
+}
+
 /* The exact set of what a policy can reach, by name and type. A new name here is a decision. */
 static void the_environment_is_exactly_this(void **state)
 {
@@ -340,6 +377,7 @@ int main(void)
         cmocka_unit_test(sources_that_are_no_text),
         cmocka_unit_test(alerts_that_mean_harm),
         cmocka_unit_test(every_memory_ceiling_is_survived),
+        cmocka_unit_test(many_large_policies_take_turns),
         cmocka_unit_test(the_environment_is_exactly_this),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -376,7 +376,8 @@ static void take_word(struct scan *s, const char *word_end)
         while (c < s->end && blank(*c))
             c++;
         const char *to = c;
-        while (to < s->end && random_byte(*to))
+        /* only behind a blank: in "key/key/key/..." every word would look to the end, again and again */
+        while (c > word_end && to < s->end && random_byte(*to))
             to++;
         while (to > c && to[-1] == '.')
             to--;

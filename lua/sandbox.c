@@ -228,6 +228,8 @@ void sandbox_push_env(lua_State *L, int trusted)
 
 static void load(lua_State *L, const char *chunk, size_t len, const char *chunk_name, const char *mode)
 {
+    if (chunk_name[0] == '@')
+        vm_add_file(vm_of(L), chunk_name + 1);
     if (luaL_loadbufferx(L, chunk, len, chunk_name, mode) != LUA_OK)
         lua_error(L);
     lua_insert(L, -2);

@@ -122,6 +122,7 @@ static int answer_all(struct session *s, const struct question_kind *kind, struc
             return -1;
         wire_end(&s->out, mark);
         session_flush(s, SESSION_FLUSH);
+        session_trim(s); /* each alert may have brought another policy's VM back */
     }
     write_done(s, n);
     return 0;
@@ -165,6 +166,5 @@ int session_frame(struct session *s, enum wire_type type, struct wire_reader *r,
     if (take_question(s, type, r, e) < 0)
         return -1;
     session_flush(s, 0);
-    session_trim(s);
     return wire_at_end(r) ? 0 : err_set(e, ERR_INVALID, "a '%c' frame is not as long as it says", (char)type);
 }

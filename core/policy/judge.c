@@ -17,6 +17,8 @@ struct judge_limits judge_limits_default(void)
         .memory_bytes = 16 * 1024 * 1024,
         .hook_us = 2 * MOMENT_SECOND,
         .cycle_us = 60 * MOMENT_SECOND,
+        .text_bytes = 128 * 1024 * 1024,
+        .composed_bytes = 256 * 1024 * 1024,
     };
 }
 
@@ -202,6 +204,9 @@ static bool give_up(struct judge *j)
         duration_format(j->setup.limits.cycle_us, span);
         reason = REASON_POLICY_TIMEOUT;
         text = xasprintf("not judged: the cycle's %s of evaluation are used up", span);
+    } else if (judge_composed_enough(j)) {
+        reason = REASON_ERROR_TASK;
+        text = xstrdup(j->composed_full);
     } else if (j->unexplained >= JUDGE_DEATHS_UNEXPLAINED_MAX) {
         text = xasprintf("not judged: %u workers have died and nobody knows of what", j->unexplained);
     } else if (j->template_deaths >= JUDGE_DEATHS_MAX) {
@@ -251,6 +256,7 @@ void judge_begin(struct judge *j, enum judge_task task, size_t n, judge_done_cb 
     j->task = task;
     j->n = j->left = n;
     j->first = j->solo_until = 0;
+    j->composed_bytes = 0;
     j->answered = xcalloc(n / 8 + 1, 1);
     j->done = done;
     j->arg = arg;
@@ -277,6 +283,10 @@ int judge_start(struct worker_pool *pool, const struct judge_setup *setup, judge
     j->quarantined = xcalloc(f->n + 1, sizeof *j->quarantined);
     j->file_problems = xcalloc(f->n + 1, sizeof *j->file_problems);
     j->health = setup->health != NULL ? setup->health : (j->own_health = policy_health_create());
+    j->texts_full = xasprintf("left out: names, details, notes and state of this cycle's answers are more than %llu KiB",
+                              (unsigned long long)setup->limits.text_bytes / 1024);
+    j->composed_full = xasprintf("not composed: this cycle's new Tasks have %llu KiB of text already; the next cycle goes on",
+                                 (unsigned long long)setup->limits.composed_bytes / 1024);
     judge_name_number(j, "default");
     for (size_t i = 0; i < f->n_problems; i++) {
         char *text = policy_problem_text(&f->problems[i]);
@@ -337,6 +347,8 @@ void judge_free(struct judge **jp)
     free(j->judgements);
     free(j->left_out);
     free(j->quarantined);
+    free(j->texts_full);
+    free(j->composed_full);
     policy_health_free(&j->own_health);
     judge_free_extras(j);
     buf_free(&j->space);

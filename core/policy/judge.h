@@ -40,6 +40,10 @@ struct judge_limits {
     uint64_t memory_bytes;       /* default 16 MiB: the policies' VM */
     int64_t hook_us;             /* default 2 s: the wall clock that kills, per call */
     int64_t cycle_us;            /* default 60 s: all evaluation of one cycle */
+    /* What the engine itself keeps. */
+    uint64_t text_bytes;     /* default 128 MiB: names, details, notes and state of one cycle's answers. What comes later is
+                                judged without them; but a Task needs its name (error.name) */
+    uint64_t composed_bytes; /* default 256 MiB: texts of one cycle's new Tasks; the rest (error.task) is the next one's */
 };
 struct judge_limits judge_limits_default(void);
 

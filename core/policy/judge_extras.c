@@ -79,6 +79,15 @@ int judge_get_extras(struct wire_reader *r, unsigned hooks, struct extras *x_r, 
 
 /* --- keeping --- */
 
+bool judge_has_room(struct judge *j)
+{
+    size_t lists = j->n_noted * sizeof *j->noted + j->n_changed * (sizeof *j->changed + sizeof *j->shown);
+    if (j->texts.bytes + lists <= j->setup.limits.text_bytes)
+        return true;
+    judge_note_add(j, j->texts_full);
+    return false;
+}
+
 static struct alert_note keep_note(struct judge *j, struct wire_reader *r)
 {
     struct wire_text name = wire_get_text(r), value = wire_get_text(r);
@@ -104,7 +113,7 @@ static struct state_change keep_change(struct judge *j, const struct extras *x, 
 void judge_keep_extras(struct judge *j, const struct extras *x, size_t alert, uint32_t policy)
 {
     struct wire_reader r = x->notes;
-    if (x->n_notes == 0 && !x->has_state)
+    if ((x->n_notes == 0 && !x->has_state) || !judge_has_room(j))
         return;
     j->sorted = false;
     if (x->n_notes > 0)

@@ -149,6 +149,54 @@ static void a_death_doubles_nothing(void **state)
     }
 }
 
+/* What the engine keeps of a cycle has an end, and it says so. */
+static void text_has_an_end(void **state)
+{
+    (void)state;
+    size_t n, with = 0, states = 0;
+    k.setup.limits.text_bytes = 4096;
+    kit_policy(&k, "a.lua", "match A\nfilter A extras n:a=b s:x=some-value-or-other");
+    for (int i = 0; i < 199; i++)
+        kit_alert(&k, "A");
+    kit_judge(&k);
+    assert_int_equal(k.err.kind, ERR_NONE);
+    for (size_t i = 0; i < 199; i++) {
+        assert_string_equal(kit_reason(&k, i), "keep");
+        with += judge_alert_notes(k.j, i);
+        judge_state(k.j, i, &n);
+        states += n;
+    }
+    assert_in_range(with, 10, 100);
+    assert_int_equal(states, with);
+    assert_true(kit_noted(&k, "left out: names, details, notes and state of this cycle's answers are more than 4 KiB"));
+}
+
+static void compositions_have_an_end(void **state)
+{
+    (void)state;
+    size_t winners[16], made = 0;
+    struct composition c[16] = {0};
+    k.setup.limits.composed_bytes = 40000;
+    kit_policy(&k, "a.lua", "match A\ntitle A large 10000");
+    for (size_t i = 0; i < 16; i++) {
+        kit_alert(&k, "A");
+        winners[i] = i;
+    }
+    kit_judge(&k);
+    for (int cycle = 0; cycle < 2; cycle++, made = 0) { /* the next question begins anew */
+        kit_compose(&k, winners, 16, c);
+        assert_int_equal(k.err.kind, ERR_NONE);
+        for (size_t i = 0; i < 16; i++) {
+            made += c[i].ok;
+            assert_true(c[i].ok || (c[i].reason == REASON_ERROR_TASK &&
+                                    strcmp(c[i].detail, "not composed: this cycle's new Tasks have 39 KiB of text "
+                                                        "already; the next cycle goes on") == 0));
+            composition_deinit(&c[i]);
+        }
+        assert_int_equal(made, 4);
+    }
+}
+
 static void of_a_resolve(void **state)
 {
     (void)state;
@@ -343,6 +391,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(notes_and_state_are_kept),
         T(a_death_doubles_nothing),
+        T(text_has_an_end),
+        T(compositions_have_an_end),
         T(of_a_resolve),
         T(nonsense),
         cmocka_unit_test(changes_are_applied),

@@ -101,6 +101,8 @@ struct judge {
     struct changed *changed; /* likewise */
     struct state_change *shown; /* `changed` without its numbers, when `sorted` */
     size_t n_noted, cap_noted, n_changed, cap_changed;
+    size_t composed_bytes; /* of the compositions of the question at hand */
+    char *texts_full, *composed_full; /* what is said when limits.text_bytes, composed_bytes are used up */
     bool sorted;
 
     /* what is known of policies */
@@ -188,6 +190,8 @@ struct extras {
 };
 /* Of an answer that `hooks` hooks had a part in. */
 int judge_get_extras(struct wire_reader *r, unsigned hooks, struct extras *x_r, struct err *e);
+/* Is there room for more text than keys? When there is not, it says so among the notes: texts_full. */
+bool judge_has_room(struct judge *j);
 void judge_keep_extras(struct judge *j, const struct extras *x, size_t alert, uint32_t policy);
 /* The same of an answer to RESOLVE. */
 void judge_keep_resolve_extras(struct judge *j, const struct extras *x, uint64_t identity, uint32_t policy,
@@ -197,6 +201,12 @@ void judge_free_extras(struct judge *j);
 /* state_item.c: is this a tree 'm' of scalars, each name once, no number that is none, within `names_max` names and
  * WIRE_STATE_* ? NULL, or what is wrong. `nulls`: names may also be removed. */
 const char *state_item_wrong(const char *tree, size_t len, size_t names_max, bool nulls);
+
+/* Texts of new Tasks are kept until they are created: so many, and no more in one cycle. */
+static inline bool judge_composed_enough(const struct judge *j)
+{
+    return j->task == ASK_COMPOSE && j->composed_bytes > j->setup.limits.composed_bytes;
+}
 
 /* judge_resolve.c */
 int judge_write_resolve(struct judge *j, size_t item, struct buf *b, struct err *e);

@@ -208,6 +208,12 @@ static int read_judged(struct judge *j, struct wire_reader *r, struct err *e)
         reason = REASON_ERROR_NAME;
         detail = name_error;
     }
+    bool room = (name.len == 0 && detail.len == 0) || judge_has_room(j);
+    if (v.answer == JUDGED_KEEP && name.len > 0 && !room) {
+        v.answer = JUDGED_ERROR;
+        reason = REASON_ERROR_NAME;
+        detail = name;
+    }
     v.policy = policy & 0x3ff; /* POLICY_FILES_MAX and a few; get_policy takes no others */
     v.priority = (uint32_t)priority & 0x7ff;
     v.reason = (uint32_t)reason & 0xff;
@@ -218,7 +224,7 @@ static int read_judged(struct judge *j, struct wire_reader *r, struct err *e)
         if (key.len > 0)
             v.identity = identity_of_key(key.s, key.len);
     } else {
-        v.detail = texts_add(&j->texts, detail.s, detail.len);
+        v.detail = room ? texts_add(&j->texts, detail.s, detail.len) : j->texts_full;
         v.word = judge_word_number(j, texts_add(&j->texts, own.s, own.len));
     }
     free(better);
@@ -317,6 +323,16 @@ static int read_composition(struct judge *j, struct wire_reader *r, struct compo
     return 0;
 }
 
+static size_t composition_bytes(const struct composition *c)
+{
+    size_t n = c->prompt_len + strlen(c->title) + strlen(c->body) + (c->branch != NULL ? strlen(c->branch) : 0);
+    for (size_t i = 0; i < c->n_labels; i++)
+        n += strlen(c->labels[i]);
+    for (size_t i = 0; i < c->n_annotations; i++)
+        n += strlen(c->annotations[i]);
+    return n;
+}
+
 static int read_composed(struct judge *j, struct wire_reader *r, struct err *e)
 {
     uint32_t item;
@@ -335,10 +351,16 @@ static int read_composed(struct judge *j, struct wire_reader *r, struct err *e)
     }
     size_t alert = j->winners[item].alert;
     judge_keep_extras(j, &x, alert, j->judgements[alert].policy);
-    j->compositions[item] = c;
     add_fallback(j, fallback);
-    judge_mark(j, item);
     j->n_got++;
+    if (judge_composed_enough(j)) { /* the batch that was under way */
+        composition_deinit(&c);
+        judge_refuse(j, item, REASON_ERROR_TASK, 0, j->composed_full);
+        return 0;
+    }
+    j->composed_bytes += composition_bytes(&c);
+    j->compositions[item] = c;
+    judge_mark(j, item);
     return 0;
 }
 

@@ -21,6 +21,7 @@ const char *texts_add_bytes(struct texts *t, const void *bytes, size_t len)
 {
     if (t->arena == NULL)
         t->arena = arena_create();
+    t->bytes += len + 1;
     return arena_strndup(t->arena, bytes, len);
 }
 

@@ -67,6 +67,8 @@ enum {
 /* How the detail of a policy.timeout goes on when not the hook in hand but the whole worker's life had too little: no
  * policy is to blame for that. */
 #define WIRE_ALL_HOOKS "all hooks together used more than"
+/* The detail of a policy.memory when the policy is within its own ceiling, but the worker has no more to give. */
+#define WIRE_ALL_MEMORY "all policies together use up the memory of a worker"
 
 enum wire_type {
     WIRE_HELLO = 'H',
