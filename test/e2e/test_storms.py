@@ -1,5 +1,5 @@
-"""Storms, flapping and restarts under policies, against models of what docs/policies.md says. Every Task costs money, so
-every test counts them. Time passes by moving what the store remembers, never by waiting."""
+"""Storms, flapping and restarts under policies, against models of what docs/policies.md says. Every Task costs
+money, so every test counts them. Time passes by moving what the store remembers, never by waiting."""
 import json
 import pathlib
 import random
@@ -12,7 +12,7 @@ import pytest
 from harness import alert_json, moment, parse_moment, send, spawner, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-POLL = 5  # seconds
+POLL = 60  # seconds; longer than a test takes
 
 
 class Source:
@@ -147,8 +147,8 @@ def test_escalation(line, source):
 
 
 def test_groups(line, source):
-    """A random day of members that join, leave and come back, against the rule: a group is its key; what counts is since
-    when the earliest of those that are there fires."""
+    """A random day of members that join, leave and come back, against the rule: a group is its key; what counts is
+    since when the earliest of those that are there fires."""
     rng = random.Random(4)
     line.policy("group_by_owner", {"group_by": ["owner"]})
     owners = {f"A{i}": f"o{i % 2}" for i in range(8)}
@@ -192,7 +192,7 @@ def test_groups(line, source):
             if "done" in t:
                 t["done"] -= seconds
 
-    for _ in range(60):
+    for _ in range(45):
         action, name = rng.random(), rng.choice(list(owners))
         owner = rng.choice(list(tasks)) if tasks else None
         if action < 0.3:
@@ -209,17 +209,17 @@ def test_groups(line, source):
             line.engine("delete", "task", tasks[owner]["name"], code=0)
             tasks[owner]["phase"] = "gone"
         poll()
-        age(7)
+        age(POLL + 1)
     assert line.created() == total
     assert total > 8
 
 
 def test_cancelled_when_all_members_are_gone(line, source):
-    """Members resolve one after the other; the leader is not among the last. A silence is as good as a resolution, a
-    collapse concludes nothing, and what comes back gets its Task again: one an episode."""
-    line.policy("cancel_resolved", source="""
+    """Members resolve one after the other, the leader first; the last is silenced, which is as good. What comes back
+    gets its Task again."""
+    line.policy("cancel_grouped", source="""
         key = function(alert) return alert:label("owner", "none") end,
-        on_resolve = function(alert, ctx) return "cancel_pending", alert.name .. " " .. ctx.last.attempts end""")
+        on_resolve = function() return "cancel_pending" end""")
     for i in range(6):
         source.fire(f"A{i}", since=-60 + i, owner="x")
     source.fire("Z", owner="y")
@@ -276,21 +276,22 @@ def test_cancelled_under_flapping(line, source):
 
 
 def test_flap_damping(line, source):
-    """A Task only after `hold`; none while it comes and goes; critical ones at once; AM's restart starts nothing anew."""
+    """A Task only after `hold`; none while it comes and goes; critical ones at once; an Alertmanager that forgot
+    everything for a while starts nothing anew."""
     line.policy("flap_damping", {"hold": "10m", "max_flaps": 3})
     for i in range(3):
         source.fire(f"C{i}", severity="critical")
     source.fire("A", severity="warning")
     assert line.once() == {"A": "skip policy.held", **{f"C{i}": "create create.new" for i in range(3)}}
-    line.pass_time(300)
+    line.pass_time(240)
     source.hidden = True
     for _ in range(3):
         assert line.once() == {}
     source.hidden = False
     assert line.once()["A"] == "skip policy.held"
-    line.pass_time(290)
+    line.pass_time(240)
     assert line.once()["A"] == "skip policy.held"
-    line.pass_time(20)
+    line.pass_time(180)
     assert line.once()["A"] == "create create.new"
     # flapping from poll to poll, and a Task that has finished: flaps are within one episode
     line.finish()
@@ -343,14 +344,15 @@ def test_days_under_limits(line, source):
         assert may(begun, 1) <= len(fresh) <= may(ended, 0)
         if verb == "once":
             made.extend([(begun, ended)] * len(fresh))
-        return len(fresh), unfinished, [d for d in decisions if d["reason"] == "limit.rate"]
+        return len(fresh), [d for d in decisions if d["reason"] == "limit.rate"]
 
-    for step in range(30):
+    for step in range(24):
         for name in rng.sample(names, 5):
             source.fire(name, since=0)
-        fresh, unfinished, waiting = cycle()
+        waiting = cycle()[1]
         pending = [n for n, t in line.tasks().items() if t["status"]["phase"] == "Pending"]
-        line.finish(*rng.sample(pending, min(len(pending), 1 + rng.choice([1, 5])))) if pending else None
+        if pending:
+            line.finish(*rng.sample(pending, min(len(pending), rng.choice([2, 6]))))
         if waiting and step % 2:
             line.finish()
             line.pass_time(min(parse_moment(d["eligibleAt"]) for d in waiting) - time.time() - 30)
@@ -362,8 +364,8 @@ def test_days_under_limits(line, source):
             reached += 1
         else:
             line.pass_time(rng.choice([61, 607, 3011, 9001]))
-    assert line.created() == len(made) > 15
-    assert reached > 5
+    assert line.created() == len(made) > 12
+    assert reached > 3
 
 
 def test_the_clock_steps_back(line, source):
@@ -482,7 +484,7 @@ def test_refire_during_run(line, source):
 
 
 def test_a_real_day(every_am, engine):
-    """Alertmanager itself: groups that flap, a restart that loses everything, a silence, and Tasks that are cancelled."""
+    """Alertmanager itself: groups that flap, a restart that loses everything, a silence, a Task that is cancelled."""
     class Real:
         url, alerts = every_am.url, {}
     line = Timeline(engine, Real).policy("cancel_grouped", source="""

@@ -143,4 +143,4 @@ def test_any_day(am, engine):
                 am.send(firing.values())
         poll()
     assert created(engine) == total
-    assert total > 20
+    assert total > len(names)  # how many retriggers depends on which second each Task finished in
