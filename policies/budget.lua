@@ -9,9 +9,9 @@
 --          alerts.kelos.dev/policy: budget
 --          alerts.kelos.dev/policy-config: '{"spare": 8}'
 --
--- policy-config   spare   Tasks of the day that only critical alerts may have (default 5)
+-- policy-config   spare   so many Tasks of the day, at least, only critical alerts may have (default 5)
 
-local PER_DAY = 30
+local PER_HOUR, PER_DAY = 10, 30
 
 local function is_critical(alert)
     return severity.at_least(alert, "critical")
@@ -24,7 +24,7 @@ return policy.extend(policy.base, {
     reasons = {spared = "what is left of the day's Tasks is for critical alerts"},
 
     limits = {
-        per_hour = 10,
+        per_hour = PER_HOUR,
         per_day = PER_DAY,
         ramp = 3,                            -- Tasks in the first cycle after a start, then twice as many
         reserve = {slots = 1, priority = 0}, -- one place of maxConcurrency is for priority 0 only
@@ -32,7 +32,9 @@ return policy.extend(policy.base, {
 
     filter = function(alert, ctx, super)
         local left = PER_DAY - ctx.rate("policy", "1d")
-        if left <= (ctx.config.spare or 5) and not is_critical(alert) then
+        -- One cycle may take all that the hour has left: alerts are judged before it is known who gets a Task.
+        local at_once = math.min(left, PER_HOUR - ctx.rate("policy", "1h"))
+        if left - math.max(at_once, 0) < (ctx.config.spare or 5) and not is_critical(alert) then
             return false, "spared", math.max(left, 0) .. " of " .. PER_DAY .. " Tasks are left"
         end
         return super()
