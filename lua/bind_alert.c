@@ -50,6 +50,12 @@ static const struct alert *check_alert(lua_State *L, int arg)
     return open_alert(L, luaL_checkudata(L, arg, ALERT));
 }
 
+const struct alert *bind_alert_test(lua_State *L, int idx)
+{
+    const struct alert_box *box = luaL_testudata(L, idx, ALERT);
+    return box ? open_alert(L, box) : NULL;
+}
+
 static void push_text(lua_State *L, const struct alert *a, struct span s)
 {
     if (span_absent(s)) {
@@ -237,18 +243,23 @@ static int alert_get_annotation(lua_State *L)
     return 1;
 }
 
-static int alert_matches(lua_State *L)
+bool bind_alert_fits(lua_State *L, const char *fn, const struct alert *a, const char *text, size_t len)
 {
-    const struct alert *a = check_alert(L, 1);
-    size_t len;
-    const char *text = luaL_checklstring(L, 2, &len);
     struct vm *vm = vm_of(L);
     struct err e;
     const struct matcher *m = matcher_cached(&vm->matchers, text, len, &e);
     if (!m)
-        return luaL_error(L, "alert:matches: %s", e.msg);
+        luaL_error(L, "%s: %s", fn, e.msg);
     vm_charge(L, 64);
-    lua_pushboolean(L, matcher_fits(m, a, &vm->scratch));
+    return matcher_fits(m, a, &vm->scratch);
+}
+
+static int alert_matches(lua_State *L)
+{
+    size_t len;
+    const struct alert *a = check_alert(L, 1);
+    const char *text = luaL_checklstring(L, 2, &len);
+    lua_pushboolean(L, bind_alert_fits(L, "alert:matches", a, text, len));
     return 1;
 }
 

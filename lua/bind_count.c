@@ -2,6 +2,7 @@
 #include "bind_ctx.h"
 
 #include "extras.h"
+#include "lib.h"
 #include "matcher.h"
 #include "remembered.h"
 #include "survey.h"
@@ -9,7 +10,6 @@
 
 #include "base/utf8.h"
 
-#include <ctype.h>
 #include <lauxlib.h>
 #include <math.h>
 #include <string.h>
@@ -120,37 +120,6 @@ static int ctx_firing(lua_State *L)
 
 /* rate(name, per) */
 
-/* "1h30m" as Prometheus writes durations: whole numbers, units descending, each at most once. -1: it is none. */
-static double parse_duration(const char *s)
-{
-    static const struct {
-        const char *unit;
-        double seconds;
-    } units[] = {{"y", 365 * 86400.0}, {"w", 7 * 86400.0}, {"d", 86400}, {"h", 3600},
-                 {"m", 60},            {"s", 1},           {"ms", 0.001}};
-    double total = 0;
-    size_t next = 0, n_units = sizeof units / sizeof *units;
-    if (strcmp(s, "0") == 0)
-        return 0;
-    if (!*s)
-        return -1;
-    while (*s) {
-        double n = 0;
-        if (!isdigit((unsigned char)*s))
-            return -1;
-        while (isdigit((unsigned char)*s))
-            n = n * 10 + (*s++ - '0');
-        size_t len = strspn(s, "abcdefghijklmnopqrstuvwxyz");
-        while (next < n_units && (strlen(units[next].unit) != len || strncmp(units[next].unit, s, len) != 0))
-            next++;
-        if (next == n_units)
-            return -1;
-        total += n * units[next++].seconds;
-        s += len;
-    }
-    return total;
-}
-
 static int ctx_rate(lua_State *L)
 {
     struct policy *p = check_call(L, "rate");
@@ -160,13 +129,9 @@ static int ctx_rate(lua_State *L)
     bool of_policy = strcmp(name, "policy") == 0;
     if (!of_policy && strcmp(name, "spawner") != 0)
         return luaL_error(L, "ctx.rate: the name must be \"policy\" or \"spawner\", got '%s'", name);
-    double span = -1;
-    if (lua_type(L, 2) == LUA_TNUMBER)
-        span = lua_tonumber(L, 2);
-    else if (lua_type(L, 2) == LUA_TSTRING)
-        span = parse_duration(lua_tostring(L, 2));
+    lua_Number span = lib_duration(L, "ctx.rate", 2);
     if (!(span > 0 && span <= RATE_SPAN_MAX))
-        return luaL_error(L, "ctx.rate: `per` must be a duration such as \"1h\", or seconds, up to one day");
+        return luaL_error(L, "ctx.rate: `per` must be more than nothing and at most one day");
     size_t looked = 0, n = 0;
     moment_t now = p->cycle->now;
     if (p->cycle->memory)

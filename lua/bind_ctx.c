@@ -170,9 +170,13 @@ static void set_constants(lua_State *L, const struct policy *p)
     lua_pushnumber(L, (lua_Number)cycle->poll_interval / MOMENT_SECOND);
     lua_setfield(L, -2, "poll_interval");
 
-    lua_createtable(L, 0, 1);
+    char version[POLICY_HASH];
+    policy_version(p, version);
+    lua_createtable(L, 0, 2);
     lua_pushstring(L, p->name);
     lua_setfield(L, -2, "name");
+    lua_pushstring(L, version);
+    lua_setfield(L, -2, "hash");
     lua_setfield(L, -2, "policy");
 
     lua_createtable(L, 0, 2);

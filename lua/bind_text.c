@@ -2,6 +2,7 @@
  * is an invitation: the everyday "%s+$" takes seconds on 32 KB of spaces). */
 #include "sandbox.h"
 
+#include "lib.h"
 #include "vm.h"
 
 #include "base/utf8.h"
@@ -10,13 +11,6 @@
 #include <string.h>
 
 enum { PIECES_MAX = TABLE_ELEMENTS_MAX };
-
-static const char *check_text(lua_State *L, int arg, size_t *len)
-{
-    const char *s = luaL_checklstring(L, arg, len);
-    vm_charge(L, *len / 8 + 1);
-    return s;
-}
 
 static bool is_space(char c)
 {
@@ -27,7 +21,7 @@ static bool is_space(char c)
 static int text_trim(lua_State *L)
 {
     size_t len;
-    const char *s = check_text(L, 1, &len);
+    const char *s = lib_text(L, "text.trim", 1, &len);
     while (len && is_space(s[len - 1]))
         len--;
     while (len && is_space(*s))
@@ -40,8 +34,13 @@ static int text_trim(lua_State *L)
 static int text_trim_end(lua_State *L)
 {
     size_t len, n;
-    const char *s = check_text(L, 1, &len);
-    const char *bytes = luaL_optlstring(L, 2, " \t\n\v\f\r", &n);
+    const char *s = lib_text(L, "text.trim_end", 1, &len);
+    const char *bytes = " \t\n\v\f\r";
+    if (lua_isnoneornil(L, 2))
+        n = strlen(bytes);
+    else
+        bytes = lib_text(L, "text.trim_end", 2, &n);
+    vm_charge(L, n / 8 * (len / 64)); /* each byte that goes is looked up */
     while (len && memchr(bytes, s[len - 1], n))
         len--;
     lua_pushlstring(L, s, len);
@@ -68,9 +67,10 @@ static int split(lua_State *L, const char *s, size_t len, const char *sep, size_
 static int text_split(lua_State *L)
 {
     size_t len, sep_len;
-    const char *s = check_text(L, 1, &len);
-    const char *sep = luaL_checklstring(L, 2, &sep_len);
-    luaL_argcheck(L, sep_len > 0, 2, "the separator is empty");
+    const char *s = lib_text(L, "text.split", 1, &len);
+    const char *sep = lib_text(L, "text.split", 2, &sep_len);
+    if (!sep_len)
+        return luaL_error(L, "text.split: argument 2 is empty");
     return split(L, s, len, sep, sep_len);
 }
 
@@ -78,7 +78,7 @@ static int text_split(lua_State *L)
 static int text_lines(lua_State *L)
 {
     size_t len;
-    const char *s = check_text(L, 1, &len);
+    const char *s = lib_text(L, "text.lines", 1, &len);
     if (len && s[len - 1] == '\n')
         len--;
     return split(L, s, len, "\n", 1);
@@ -89,10 +89,14 @@ static int text_lines(lua_State *L)
 static int text_truncate(lua_State *L)
 {
     size_t len, n;
-    const char *s = check_text(L, 1, &len);
-    lua_Integer max = luaL_checkinteger(L, 2);
-    const char *marker = luaL_optlstring(L, 3, "", &n);
-    luaL_argcheck(L, max >= 0 && (size_t)max >= n, 2, "not even the marker fits");
+    const char *s = lib_text(L, "text.truncate", 1, &len);
+    lua_Integer max = lib_integer(L, "text.truncate", 2, 0, LUA_MAXINTEGER);
+    const char *marker = "";
+    n = 0;
+    if (!lua_isnoneornil(L, 3))
+        marker = lib_text(L, "text.truncate", 3, &n);
+    if ((size_t)max < n)
+        return luaL_error(L, "text.truncate: not even the marker fits into %I bytes", (LUAI_UACINT)max);
     if (len <= (size_t)max) {
         lua_settop(L, 1);
         return 1;
@@ -108,11 +112,8 @@ static int text_truncate(lua_State *L)
 /* sorted(list): a new list in ascending order (texts by bytes); of texts only, or of numbers only */
 static int text_sorted(lua_State *L)
 {
-    if (lua_type(L, 1) != LUA_TUSERDATA)
-        luaL_checktype(L, 1, LUA_TTABLE);
-    lua_Integer n = luaL_len(L, 1);
-    if (n > TABLE_ELEMENTS_MAX)
-        return luaL_error(L, "text.sorted: at most %d elements", TABLE_ELEMENTS_MAX);
+    lua_Integer n = lib_list(L, "text.sorted", 1, TABLE_ELEMENTS_MAX);
+    lua_settop(L, 1);
     size_t cost = 0;
     for (lua_Integer m = n; m > 1; m /= 2)
         cost += (size_t)n;
@@ -140,4 +141,5 @@ void sandbox_text(lua_State *L)
 {
     lua_newtable(L);
     luaL_setfuncs(L, functions, 0);
+    lib_text_add(L);
 }

@@ -12,7 +12,7 @@ enum { MATCH_MEMORY = 512 * 1024 }; /* what one expression may use, compiled and
 
 struct match;
 
-/* Anchored at both ends; `.` does not match a newline, as in Alertmanager ("^(?:...)$"). NULL: no such
+/* Anchored at both ends as Alertmanager does it ("^(?:...)$"); `.` does not match a newline. NULL: no such
  * expression (or one that is too large), `why` says it. */
 struct match *match_compile(const char *pattern, size_t len, char *why, size_t why_size);
 bool match_fits(const struct match *m, const char *text, size_t len);

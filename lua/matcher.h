@@ -2,7 +2,9 @@
  *
  * All must hold. = and != compare exactly, =~ and !~ match the whole value by RE2; an absent label equals "".
  * Braces around the list, spaces around parts, a trailing comma and unquoted values (team=payments) are
- * allowed, names may be quoted UTF-8. RE2 is linear in the text, and its memory is bounded here. */
+ * allowed, names may be quoted UTF-8: what an Alertmanager with default flags (0.27 and later) accepts is accepted and
+ * means the same, but for a list without any matcher, which would fit every alert and is an error here, and for
+ * expressions that are too large. RE2 is linear in the text, and its memory is bounded here. */
 #pragma once
 
 #include "alerts/alert.h"

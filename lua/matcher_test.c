@@ -76,12 +76,14 @@ static void our_own(void **state)
     } table[] = {
         {"", "error"},
         {"{}", "error"},
-        {"{team=\"payments\"", "error"},
+        {"{team=\"payments\"", "true"},
+        {"team=\"payments\"}", "true"},
         {",", "error"},
         {"team=payments,,severity=critical", "error"},
         {"\"team\"=\"payments\"", "true"},
         {"\"caf\xc3\xa9 1\"=\"x\"", "true"},
-        {"\"\"=\"x\"", "error"},
+        {"\"\"=\"x\"", "false"},
+        {"\"a\\x00b\"=\"x\"", "error"},
         {"team=\"\xff\"", "error"},
     };
     struct buf index = {0};

@@ -11,9 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
+
+_Static_assert((int)MATCHER_TEXT_MAX <= (int)WIRE_MATCH_MAX, "a match that the engine would take for nonsense");
 
 extern const struct embed_file policy_prelude[]; /* default.lua, extend.lua, check.lua, readonly.lua, suggest.lua */
+
+enum { PRELUDE_FILES = 5 };
 
 static const char *const hook_names[ASK_HOOKS] = {"filter", "key",       "priority",  "title",
                                                   "body",   "retrigger", "on_resolve"};
@@ -50,18 +53,35 @@ static const struct embed_file *embedded(const char *name)
     return f;
 }
 
-void policy_default_hash(char out[33])
+void policy_default_hash(char out[POLICY_HASH])
 {
     const struct embed_file *f = embedded("default.lua");
-    XXH128_hash_t h = XXH3_128bits(f->start, (size_t)(f->end - f->start));
-    snprintf(out, 33, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
+    policy_hash_bundled(f->start, (size_t)(f->end - f->start), out);
+}
+
+/* The prelude in Lua's own form, made by the first VM of the process: reading that takes a fraction of what compiling
+ * the text takes, and a cycle has a VM for each policy. Nobody but us ever gets bytecode loaded. */
+static struct buf compiled[PRELUDE_FILES];
+
+static int write_compiled(lua_State *L, const void *bytes, size_t len, void *out)
+{
+    (void)L;
+    buf_add(out, bytes, len);
+    return 0;
 }
 
 static void load_embedded(lua_State *L, const char *name, const char *chunk_name, int trusted)
 {
     const struct embed_file *f = embedded(name);
+    struct buf *b = &compiled[f - policy_prelude];
     sandbox_push_env(L, trusted);
+    if (b->len) {
+        sandbox_load_compiled(L, b->data, b->len, chunk_name);
+        return;
+    }
     sandbox_load(L, f->start, (size_t)(f->end - f->start), chunk_name);
+    if (lua_dump(L, write_compiled, b, 0) != 0)
+        buf_clear(b);
 }
 
 static int lua_zone_legal(lua_State *L)
@@ -70,6 +90,20 @@ static int lua_zone_legal(lua_State *L)
     const char *name = luaL_checklstring(L, 1, &len);
     lua_pushboolean(L, zone_name_legal(name, len));
     return 1;
+}
+
+static void push_ceilings(lua_State *L)
+{
+    static const struct {
+        const char *name;
+        int most;
+    } ceilings[] = {{"per_hour", WIRE_PER_HOUR_MAX}, {"per_day", WIRE_PER_DAY_MAX},    {"ramp", WIRE_RAMP_MAX},
+                    {"slots", WIRE_SLOTS_MAX},       {"priority", WIRE_PRIORITY_MAX}, {"zones", WIRE_ZONES_MAX}};
+    lua_newtable(L);
+    for (size_t i = 0; i < sizeof ceilings / sizeof *ceilings; i++) {
+        lua_pushinteger(L, ceilings[i].most);
+        lua_setfield(L, -2, ceilings[i].name);
+    }
 }
 
 static void push_hook_names(lua_State *L)
@@ -107,7 +141,8 @@ static void open_base(lua_State *L, struct policy *p)
     lua_call(L, 0, 1);
     lua_rotate(L, 4, -1); /* seal comes after them */
     lua_pushcfunction(L, lua_zone_legal);
-    lua_call(L, 4, 1);
+    push_ceilings(L);
+    lua_call(L, 5, 1);
 }
 
 static void note_written(lua_State *L, struct policy *p, int i)
@@ -261,8 +296,8 @@ int policy_load(struct policy *p)
 {
     if (p->problem)
         return -1;
-    if (p->source.len > POLICY_TEXT_MAX)
-        return refuse_at(p, "", "is larger than 64 KiB");
+    if (p->source.len > WIRE_SOURCE_MAX)
+        return refuse_at(p, "", "is larger than 64 KiB"); /* WIRE_SOURCE_MAX */
     if (utf8_valid(p->source.s, p->source.len) != p->source.len)
         return refuse_at(p, "", "is not valid UTF-8");
     if (!p->source.len && !p->name)

@@ -9,6 +9,7 @@
 
 #include "alerts/alert.h"
 #include "base/moment.h"
+#include "policy/policy_hash.h"
 #include "policy/wire.h"
 
 #include <stdbool.h>
@@ -26,11 +27,7 @@ enum policy_hook {
 const char *policy_hook_name(enum policy_hook hook); /* "filter", ... */
 
 enum {
-    KEY_MAX = 200,
-    PRIORITY_MAX = 1000,
     TITLE_MAX = 200,
-    BODY_MAX = 64 * 1024,
-    POLICY_TEXT_MAX = 64 * 1024, /* of a source */
     RETRIGGER_AHEAD_DAYS = 30,
 };
 
@@ -171,8 +168,10 @@ void policy_refuse(struct policy *p, char *problem);
 /* One more time zone that it may use; once each. */
 void policy_add_zone(struct policy *p, const char *name);
 void policy_deinit(struct policy *p);
-/* XXH3-128 of default.lua, 32 hex digits and a NUL. */
-void policy_default_hash(char out[33]);
+/* policy_hash_bundled of default.lua. */
+void policy_default_hash(char out[POLICY_HASH]);
+/* policy_hash_unit of a loaded policy. */
+void policy_version(const struct policy *p, char out[POLICY_HASH]);
 
 /* One question. 0, or -1 with answer->failed set. */
 int policy_ask(struct policy *p, enum policy_hook hook, uint32_t id, const struct policy_scene *scene,

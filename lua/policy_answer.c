@@ -46,6 +46,20 @@ static void describe(lua_State *L, int idx, char out[64])
     }
 }
 
+/* `fmt`: what is expected instead of the value at `idx`. It is described only now: most values are fine. */
+static int bad_value(lua_State *L, struct question *q, int idx, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+static int bad_value(lua_State *L, struct question *q, int idx, const char *fmt, ...)
+{
+    char got[64], expected[200];
+    va_list args;
+    describe(L, idx, got);
+    va_start(args, fmt);
+    vsnprintf(expected, sizeof expected, fmt, args);
+    va_end(args);
+    return bad_return(q, "returned %s; %s", got, expected);
+}
+
 /* A number without a fraction that an int64 holds; floats are welcome. */
 static bool whole_number(lua_State *L, int idx, lua_Integer *n)
 {
@@ -56,27 +70,27 @@ static bool whole_number(lua_State *L, int idx, lua_Integer *n)
     return ok != 0;
 }
 
-static int take_key(lua_State *L, struct question *q, int at, const char *got)
+static int take_key(lua_State *L, struct question *q, int at)
 {
     size_t len;
     if (lua_type(L, at) != LUA_TSTRING)
-        return bad_return(q, "returned %s; a string of 1 to %d bytes is expected", got, KEY_MAX);
+        return bad_value(L, q, at, "a string of 1 to %d bytes is expected", WIRE_KEY_MAX);
     const char *s = lua_tolstring(L, at, &len);
-    if (len < 1 || len > KEY_MAX)
-        return bad_return(q, "returned %s; a string of 1 to %d bytes is expected", got, KEY_MAX);
+    if (len < 1 || len > WIRE_KEY_MAX)
+        return bad_value(L, q, at, "a string of 1 to %d bytes is expected", WIRE_KEY_MAX);
     if (memchr(s, 0, len) || utf8_valid(s, len) != len)
         return bad_return(q, "returned a string that is not valid UTF-8 or holds a NUL");
     buf_add(&q->answer->text, s, len);
     return 0;
 }
 
-static int take_text(lua_State *L, struct question *q, int at, const char *got)
+static int take_text(lua_State *L, struct question *q, int at)
 {
     static const char marker[] = "\n[truncated]";
     size_t len;
     struct buf *text = &q->answer->text;
     if (lua_type(L, at) != LUA_TSTRING)
-        return bad_return(q, "returned %s; a string is expected", got);
+        return bad_value(L, q, at, "a string is expected");
     const char *s = lua_tolstring(L, at, &len);
     if (q->hook == ASK_TITLE && !q->answer->from_base) {
         text_clean(text, s, len, TITLE_MAX);
@@ -84,15 +98,15 @@ static int take_text(lua_State *L, struct question *q, int at, const char *got)
     }
     /* the base's title is the alertname, untouched; only that somebody may send megabytes of it */
     const char *end = q->hook == ASK_BODY ? marker : "";
-    text_repair(text, s, len > BODY_MAX + 8 ? BODY_MAX + 8 : len);
-    if (text->len > BODY_MAX) {
-        text->len = utf8_cut(text->data, text->len, BODY_MAX - strlen(end));
+    text_repair(text, s, len > WIRE_BODY_MAX + 8 ? WIRE_BODY_MAX + 8 : len);
+    if (text->len > WIRE_BODY_MAX) {
+        text->len = utf8_cut(text->data, text->len, WIRE_BODY_MAX - strlen(end));
         buf_adds(text, end);
     }
     return 0;
 }
 
-static int take_retrigger(lua_State *L, struct question *q, int at, const char *got)
+static int take_retrigger(lua_State *L, struct question *q, int at)
 {
     lua_Integer n;
     moment_t now = q->p->cycle->now;
@@ -101,9 +115,9 @@ static int take_retrigger(lua_State *L, struct question *q, int at, const char *
         return 0;
     }
     if (!whole_number(L, at, &n))
-        return bad_return(q, "returned %s; false, true or whole epoch seconds are expected", got);
+        return bad_value(L, q, at, "false, true or whole epoch seconds are expected");
     if (n > now / MOMENT_SECOND + RETRIGGER_AHEAD_DAYS * 86400)
-        return bad_return(q, "returned %s; that is more than %d days ahead", got, RETRIGGER_AHEAD_DAYS);
+        return bad_value(L, q, at, "that is more than %d days ahead", RETRIGGER_AHEAD_DAYS);
     if (n <= now / MOMENT_SECOND) {
         q->answer->when = ANSWER_NOW;
     } else {
@@ -113,7 +127,7 @@ static int take_retrigger(lua_State *L, struct question *q, int at, const char *
     return 0;
 }
 
-static int take_resolve(lua_State *L, struct question *q, int at, const char *got)
+static int take_resolve(lua_State *L, struct question *q, int at)
 {
     size_t len = 0;
     const char *s = lua_type(L, at) == LUA_TSTRING ? lua_tolstring(L, at, &len) : "";
@@ -122,34 +136,32 @@ static int take_resolve(lua_State *L, struct question *q, int at, const char *go
     else if (len == 14 && memcmp(s, "cancel_pending", 14) == 0)
         q->answer->resolve = RESOLVE_CANCEL_PENDING;
     else
-        return bad_return(q, "returned %s; \"keep\" or \"cancel_pending\" is expected", got);
+        return bad_value(L, q, at, "\"keep\" or \"cancel_pending\" is expected");
     return 0;
 }
 
 static int take_value(lua_State *L, struct question *q, int at)
 {
-    char got[64];
     lua_Integer n;
-    describe(L, at, got);
     switch (q->hook) {
     case ASK_FILTER:
         if (lua_type(L, at) != LUA_TBOOLEAN)
-            return bad_return(q, "returned %s; true or false is expected", got);
+            return bad_value(L, q, at, "true or false is expected");
         q->answer->keep = lua_toboolean(L, at);
         return 0;
     case ASK_KEY:
-        return take_key(L, q, at, got);
+        return take_key(L, q, at);
     case ASK_PRIORITY:
-        if (!whole_number(L, at, &n) || n < 0 || n > PRIORITY_MAX)
-            return bad_return(q, "returned %s; a whole number from 0 to %d is expected", got, PRIORITY_MAX);
+        if (!whole_number(L, at, &n) || n < 0 || n > WIRE_PRIORITY_MAX)
+            return bad_value(L, q, at, "a whole number from 0 to %d is expected", WIRE_PRIORITY_MAX);
         q->answer->priority = (int)n;
         return 0;
     case ASK_RETRIGGER:
-        return take_retrigger(L, q, at, got);
+        return take_retrigger(L, q, at);
     case ASK_RESOLVE:
-        return take_resolve(L, q, at, got);
+        return take_resolve(L, q, at);
     default:
-        return take_text(L, q, at, got);
+        return take_text(L, q, at);
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "policy/library_name.h"
 
 #include <ctype.h>
 #include <lauxlib.h>
@@ -20,16 +21,6 @@ enum { LIST_SHOWN_MAX = 400 };
 static const struct policy_library *library(const struct policy *p, uint32_t i)
 {
     return &p->cycle->libraries[p->libraries[i]];
-}
-
-static bool legal_name(const char *s, size_t len)
-{
-    if (len <= 4 || len > 200 || strncmp(s, "lib_", 4) != 0)
-        return false;
-    for (size_t i = 0; i < len; i++)
-        if (!isalnum((unsigned char)s[i]) && s[i] != '.' && s[i] != '_' && s[i] != '-')
-            return false;
-    return true;
 }
 
 static int find(const struct policy *p, const char *name)
@@ -84,8 +75,8 @@ static void run(lua_State *L, struct policy *p, uint32_t i)
 {
     const struct policy_library *lib = library(p, i);
     char chunk_name[300];
-    if (lib->source.len > POLICY_TEXT_MAX)
-        luaL_error(L, "include: %s is larger than %d KiB", lib->file, POLICY_TEXT_MAX / 1024);
+    if (lib->source.len > WIRE_SOURCE_MAX)
+        luaL_error(L, "include: %s is larger than %d KiB", lib->file, WIRE_SOURCE_MAX / 1024);
     if (utf8_valid(lib->source.s, lib->source.len) != lib->source.len)
         luaL_error(L, "include: %s is not valid UTF-8", lib->file);
     snprintf(chunk_name, sizeof chunk_name, "@%s", lib->file);
@@ -108,7 +99,7 @@ static int include(lua_State *L)
         return luaL_error(L, "include: the name of a library is expected, such as include \"lib_hours\", got %s",
                           luaL_typename(L, 1));
     const char *name = lua_tolstring(L, 1, &len);
-    if (!legal_name(name, len))
+    if (!library_name_legal(name, len))
         return luaL_error(L, "include: '%s' is no name of a library; they begin with lib_ and are made of letters, "
                              "digits, '.', '_' and '-'",
                           len > 80 ? "that" : name);

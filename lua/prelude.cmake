@@ -7,3 +7,10 @@ endforeach()
 
 as_library(gotemplate_lua SOURCES gotemplate.c LIBS vendor::lua)
 as_embed(gotemplate_lua prelude_gotemplate ${PRELUDE_GOTEMPLATE})
+
+# The lint of policy files.
+set(PRELUDE_LINT prelude/suggest.lua)
+foreach(noun _show _lexer _scope _expression _parser _walk _rules _names _policy _literals _pattern _alert _hooks
+        _options "")
+    list(APPEND PRELUDE_LINT prelude/lint${noun}.lua)
+endforeach()

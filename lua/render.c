@@ -265,7 +265,7 @@ static void push_data(lua_State *L, const struct render_data *d, bool with_alert
 
 static int output_max(size_t i)
 {
-    return i == 0 ? RENDER_PROMPT_MAX : RENDER_VALUE_MAX; /* the prompt is the first */
+    return i == 0 ? WIRE_PROMPT_MAX : WIRE_VALUE_MAX; /* the prompt is the first */
 }
 
 /* What is not UTF-8 grows when it is repaired. */

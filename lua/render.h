@@ -12,8 +12,6 @@
 enum {
     RENDER_MEMORY = 64 * 1024 * 1024,
     RENDER_INSTRUCTIONS = 50 * 1000 * 1000, /* of one rendering */
-    RENDER_PROMPT_MAX = 1024 * 1024,        /* bytes of a rendered prompt */
-    RENDER_VALUE_MAX = 64 * 1024,           /* of anything else */
 };
 
 struct render_template {

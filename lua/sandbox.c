@@ -1,5 +1,6 @@
 #include "sandbox.h"
 
+#include "lib.h"
 #include "vm.h"
 
 #include <lualib.h>
@@ -132,7 +133,7 @@ static void open_utf8(lua_State *L, int original)
     sandbox_wrap(L, original, "offset", NULL);
 }
 
-/* Every name of the environment that is a table. */
+/* The libraries that are copied; those of lib.h are made anew for each environment. */
 static const char *const library_names[] = {"string", "table", "math", "utf8", "text", NULL};
 
 void sandbox_open(lua_State *L)
@@ -219,14 +220,28 @@ void sandbox_push_env(lua_State *L, int trusted)
         copy_all(L, libraries + 1);
         lua_setfield(L, -2, *name);
     }
+    if (!trusted)
+        lib_open(L);
     lua_replace(L, libraries);
     lua_settop(L, libraries);
 }
 
-void sandbox_load(lua_State *L, const char *source, size_t len, const char *chunk_name)
+static void load(lua_State *L, const char *chunk, size_t len, const char *chunk_name, const char *mode)
 {
-    if (luaL_loadbufferx(L, source, len, chunk_name, "t") != LUA_OK)
+    if (chunk_name[0] == '@')
+        vm_add_file(vm_of(L), chunk_name + 1);
+    if (luaL_loadbufferx(L, chunk, len, chunk_name, mode) != LUA_OK)
         lua_error(L);
     lua_insert(L, -2);
     lua_setupvalue(L, -2, 1); /* a main chunk's only upvalue is _ENV */
+}
+
+void sandbox_load(lua_State *L, const char *source, size_t len, const char *chunk_name)
+{
+    load(L, source, len, chunk_name, "t");
+}
+
+void sandbox_load_compiled(lua_State *L, const char *chunk, size_t len, const char *chunk_name)
+{
+    load(L, chunk, len, chunk_name, "b");
 }

@@ -29,6 +29,8 @@ void sandbox_push_env(lua_State *L, int trusted);
 /* Compiles text (never bytecode) with the environment on top of the stack, which it replaces by the function;
  * raises. */
 void sandbox_load(lua_State *L, const char *source, size_t len, const char *chunk_name);
+/* The same of what lua_dump made of one of our own texts in this process. For nothing else: Lua trusts bytecode. */
+void sandbox_load_compiled(lua_State *L, const char *chunk, size_t len, const char *chunk_name);
 
 /* Parts of the library: a table of functions each. The original library's table, if any, is at `original`. */
 void sandbox_string(lua_State *L, int original);

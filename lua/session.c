@@ -18,6 +18,7 @@ struct session *session_create(volatile struct black_box *box, session_output_cb
 
 static void free_setup(struct session *s)
 {
+    session_lint_deinit(s);
     policy_deinit(&s->base);
     for (size_t i = 0; i < s->n_policies; i++)
         policy_deinit(&s->policies[i]);
@@ -29,11 +30,6 @@ static void free_setup(struct session *s)
     free(s->wanted.at); /* names are the policies' */
     remembered_deinit(&s->memory);
     survey_free(&s->survey);
-    for (size_t i = 0; i < s->n_lints; i++) {
-        free(s->lints[i].file);
-        free(s->lints[i].sentence);
-    }
-    free(s->lints);
     render_free(&s->render);
     for (size_t i = 0; i < 2 * s->n_templates; i++)
         free(s->template_texts[i]);
@@ -126,6 +122,7 @@ static int answer_all(struct session *s, const struct question_kind *kind, struc
             return -1;
         wire_end(&s->out, mark);
         session_flush(s, SESSION_FLUSH);
+        session_trim(s); /* each alert may have brought another policy's VM back */
     }
     write_done(s, n);
     return 0;
@@ -169,6 +166,5 @@ int session_frame(struct session *s, enum wire_type type, struct wire_reader *r,
     if (take_question(s, type, r, e) < 0)
         return -1;
     session_flush(s, 0);
-    session_trim(s);
     return wire_at_end(r) ? 0 : err_set(e, ERR_INVALID, "a '%c' frame is not as long as it says", (char)type);
 }

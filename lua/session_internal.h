@@ -1,5 +1,6 @@
 /* What the session's files share: session.c (frames), session_setup.c and session_ready.c (SETUP to READY),
- * session_choose.c (whose alert it is), session_judge.c, session_compose.c (questions and answers). */
+ * session_choose.c (whose alert it is), session_lint.c, session_question.c (reading and asking), session_judge.c and
+ * session_compose.c (questions and answers). */
 #pragma once
 
 #include "extras.h"
@@ -41,6 +42,7 @@ struct session {
     bool lint; /* SETUP wants warnings */
     struct lint_warning *lints; /* by file and line */
     size_t n_lints;
+    char **library_problems; /* the first lint error of each library, or NULL; NULL: there was no lint */
 
     struct render_template *templates; /* prompt, branch, name, labels, annotations */
     char **template_texts;             /* what `which` and `label` of templates point to */
@@ -110,3 +112,10 @@ void session_ready(struct session *s);
 /* Each reads what follows the id of one question, and writes what follows the id of its answer. */
 typedef int session_answer_fn(struct session *s, struct wire_reader *r, uint32_t id, struct err *e);
 session_answer_fn session_judge, session_retrigger, session_resolve, session_compose;
+
+/* Looks through all files when SETUP wants it, before they are loaded: warnings into s->lints, errors into the policies'
+ * problems. */
+void session_lint(struct session *s);
+/* After they are loaded: refuses the policies that include a library with errors. */
+void session_lint_included(struct session *s);
+void session_lint_deinit(struct session *s);

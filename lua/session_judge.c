@@ -12,7 +12,7 @@ static int ask_priority(struct session *s, struct policy *p, uint32_t id,
     session_note_fallback(s, answer);
     if (p != &s->base && session_base_answers(s) && policy_ask(&s->base, ASK_PRIORITY, id, scene, answer) == 0)
         return answer->priority;
-    return PRIORITY_MAX;
+    return WIRE_PRIORITY_MAX;
 }
 
 /* JUDGE */
@@ -39,7 +39,7 @@ static void judge_failed(struct session *s, const char *code, const char *detail
     wire_str(&s->out, policy);
     wire_str(&s->out, place);
     buf_clear(&s->fallback);
-    write_tail(s, NULL, PRIORITY_MAX, NULL, NULL);
+    write_tail(s, NULL, WIRE_PRIORITY_MAX, NULL, NULL);
 }
 
 static void judge_dropped(struct session *s, const char *policy)
@@ -49,7 +49,7 @@ static void judge_dropped(struct session *s, const char *policy)
     session_write_reason(s, answer, "policy.filter");
     wire_str(&s->out, policy);
     wire_str(&s->out, answer->place);
-    write_tail(s, NULL, PRIORITY_MAX, NULL, NULL);
+    write_tail(s, NULL, WIRE_PRIORITY_MAX, NULL, NULL);
 }
 
 /* 0: s->rendered is the name; 1: there is no template; -1: s->rendered is what went wrong. */

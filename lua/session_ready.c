@@ -160,7 +160,9 @@ int session_take_zones(struct session *s, struct wire_reader *r, struct err *e)
 void session_load(struct session *s)
 {
     policy_load(&s->base); /* its failure is that of every alert it should judge */
+    session_lint(s);
     load_policies(s);
+    session_lint_included(s);
     want_zones(s);
 }
 
@@ -257,7 +259,7 @@ static bool wants_survey(const struct session *s)
 
 void session_ready(struct session *s)
 {
-    char hash[33];
+    char hash[POLICY_HASH];
     uint32_t good = 0;
     for (size_t i = 0; i < s->n_policies; i++)
         if (!s->policies[i].problem)

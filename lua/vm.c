@@ -20,11 +20,15 @@ static void *capped_alloc(void *ud, void *ptr, size_t osize, size_t nsize)
         vm->used -= old;
         return NULL;
     }
-    if (nsize > old && (nsize > vm->limit || vm->used - old > vm->limit - nsize))
+    if (nsize > old && (nsize > vm->limit || vm->used - old > vm->limit - nsize)) {
+        vm->starved = false;
         return NULL;
+    }
     void *p = realloc(ptr, nsize);
-    if (!p)
+    if (!p) {
+        vm->starved = nsize > old;
         return nsize <= old ? ptr : NULL; /* Lua believes that shrinking cannot fail */
+    }
     vm->used = vm->used - old + nsize;
     return p;
 }
@@ -119,6 +123,7 @@ void vm_free(struct vm **vm)
     if ((*vm)->L)
         lua_close((*vm)->L); /* runs no Lua: there are no finalizers, and nothing is left to be closed */
     matcher_cache_free(&(*vm)->matchers);
+    buf_free(&(*vm)->files);
     buf_free(&(*vm)->scratch);
     buf_free(&(*vm)->message);
     free(*vm);
@@ -153,11 +158,30 @@ static int on_error(lua_State *L)
     return 1;
 }
 
+void vm_add_file(struct vm *vm, const char *name)
+{
+    buf_addf(&vm->files, "\n%s:", name);
+}
+
+/* Is it a file that runs in here? Lua shows long names as "..." and their end. A message may claim to be from anywhere. */
+static bool has_file(const struct vm *vm, const char *name, size_t len)
+{
+    bool cut = len > 3 && memcmp(name, "...", 3) == 0;
+    struct buf line = {0};
+    if (!cut)
+        buf_addc(&line, '\n');
+    buf_add(&line, cut ? name + 3 : name, cut ? len - 3 : len);
+    buf_addc(&line, ':');
+    bool found = vm->files.len && memmem(vm->files.data, vm->files.len, line.data, line.len) != NULL;
+    buf_free(&line);
+    return found;
+}
+
 /* "payments.lua:31: rest" -> the length of "payments.lua:31", or 0. */
-static size_t position_prefix(const char *s, size_t len)
+static size_t position_prefix(const struct vm *vm, const char *s, size_t len)
 {
     const char *colon = memmem(s, len < 128 ? len : 128, ".lua:", 5);
-    if (!colon || memchr(s, '\n', (size_t)(colon - s)))
+    if (!colon || memchr(s, '\n', (size_t)(colon - s)) || !has_file(vm, s, (size_t)(colon + 4 - s)))
         return 0;
     const char *p = colon + 5, *end = s + len;
     const char *digits = p;
@@ -172,16 +196,18 @@ static void note_failure(struct vm *vm, int status)
     buf_clear(&vm->message);
     if (vm->dead == VM_TIMEOUT) {
         if (*vm->total_used > vm->total_limit)
-            buf_addf(&vm->message, "all hooks together used more than %llu instructions",
+            buf_addf(&vm->message, WIRE_ALL_HOOKS " %llu instructions",
                      (unsigned long long)vm->total_limit);
         else
             buf_addf(&vm->message, "used more than %llu instructions", (unsigned long long)vm->call_limit);
+    } else if ((vm->dead == VM_MEMORY || status == LUA_ERRMEM) && vm->starved) {
+        buf_adds(&vm->message, WIRE_ALL_MEMORY);
     } else if (vm->dead == VM_MEMORY || status == LUA_ERRMEM) {
         buf_addf(&vm->message, "used more than %zu KiB of memory", vm->limit / 1024);
     } else if (lua_type(L, -1) == LUA_TSTRING) {
         size_t len;
         const char *s = lua_tolstring(L, -1, &len); /* a string already: this converts nothing */
-        size_t prefix = position_prefix(s, len);
+        size_t prefix = position_prefix(vm, s, len);
         if (prefix && prefix < sizeof vm->place) {
             struct buf place = {0};
             text_clean(&place, s, prefix, sizeof vm->place - 1);
@@ -203,6 +229,7 @@ enum vm_end vm_call(struct vm *vm, lua_CFunction f, void *arg)
     lua_State *L = vm->L;
     lua_settop(L, 0);
     vm->dead = VM_OK;
+    vm->starved = false;
     vm->place[0] = 0;
     vm_budget(vm);
     /* not re-armed for every call: instructions that are left of a step count for the next one */

@@ -33,8 +33,10 @@ struct vm {
     uint64_t call_used, call_limit;
     uint64_t *total_used; /* of every VM of this worker's life; owned by whoever made the VM */
     uint64_t total_limit;
+    bool starved; /* the last memory that was refused is not there at all: others have it */
     enum vm_end dead; /* sticky: set when a ceiling was hit, until the next vm_call */
     volatile struct black_box *box;
+    struct buf files;   /* "\nname.lua:" of each source file that runs in here: only those can be where an error is */
     struct buf scratch; /* for texts on their way into Lua; cleared by whoever uses it */
     struct matcher_cache *matchers;
     struct zones *zones; /* that the policy may use: zones.h. NULL: none, or not yet */
@@ -58,6 +60,9 @@ struct vm *vm_of(lua_State *L);
  * after. On anything but VM_OK, `place` and `message` say what happened. */
 enum vm_end vm_call(struct vm *vm, lua_CFunction f, void *arg);
 void *vm_arg(lua_State *L);
+
+/* A source file that runs in the VM from now on. */
+void vm_add_file(struct vm *vm, const char *name);
 
 /* Gives the running call a new budget: for several hooks in one vm_call. */
 void vm_budget(struct vm *vm);

@@ -102,7 +102,7 @@ static void one_cycle(void **state)
     const struct judgement *v = judge_at(judge, 0);
     assert_int_equal(v->answer, JUDGED_DROP);
     assert_int_equal(v->reason, REASON_POLICY_CODE);
-    assert_string_equal(v->code, "noise");
+    assert_string_equal(judge_code(judge, v), "noise");
     assert_string_equal(v->detail, "N");
     assert_string_equal(judge_policy_name(judge, v->policy), "web");
     v = judge_at(judge, 1);
@@ -112,7 +112,7 @@ static void one_cycle(void **state)
     assert_int_equal(v->answer, JUDGED_KEEP);
     assert_int_equal(v->priority, 1000);
     assert_string_equal(judge_policy_name(judge, v->policy), "default");
-    assert_string_equal(v->name, "n-A2-0000000000000003");
+    assert_string_equal(judge_name(judge, v), "n-A2-0000000000000003");
     v = judge_at(judge, 3);
     assert_int_equal(v->answer, JUDGED_KEEP);
     assert_string_equal(v->key, "k/1");

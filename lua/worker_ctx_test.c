@@ -405,26 +405,27 @@ static void rates_are_counted(void **state)
         {"return false, math.type(ctx.rate('spawner', '1h'))", "[integer]"},
         {"ctx.rate('team', '1h')", "ctx.rate: the name must be \"policy\" or \"spawner\", got 'team'"},
         {"ctx.rate(5, '1h')", "ctx.rate: the name must be \"policy\" or \"spawner\", got number"},
-        {"ctx.rate('policy')", "ctx.rate: `per` must be a duration such as \"1h\", or seconds, up to one day"},
+        {"ctx.rate('policy')", "ctx.rate: argument 2 must be a duration such as \"1h30m\" or a number of seconds"},
         {"ctx.rate('policy', 0)", "ctx.rate: `per` must be"},
-        {"ctx.rate('policy', -5)", "ctx.rate: `per` must be"},
-        {"ctx.rate('policy', 0/0)", "ctx.rate: `per` must be"},
+        {"ctx.rate('policy', -5)", "ctx.rate: a duration in seconds is between 0 and"},
+        {"ctx.rate('policy', 0/0)", "ctx.rate: argument 2 is no finite number"},
         {"ctx.rate('policy', 86401)", "ctx.rate: `per` must be"},
         {"ctx.rate('policy', '1d1s')", "ctx.rate: `per` must be"},
         {"ctx.rate('policy', '1y')", "ctx.rate: `per` must be"},
-        {"ctx.rate('policy', '30m1h')", "ctx.rate: `per` must be"},
-        {"ctx.rate('policy', '1h1h')", "ctx.rate: `per` must be"},
-        {"ctx.rate('policy', 'h')", "ctx.rate: `per` must be"},
-        {"ctx.rate('policy', '1')", "ctx.rate: `per` must be"},
-        {"ctx.rate('policy', '')", "ctx.rate: `per` must be"},
-        {"ctx.rate('policy', '1.5h')", "ctx.rate: `per` must be"},
-        {"ctx.rate('policy', '99999999999999999999999999h')", "ctx.rate: `per` must be"},
+        {"ctx.rate('policy', '30m1h')", "ctx.rate: '30m1h' is no duration such as"},
+        {"ctx.rate('policy', '1h1h')", "ctx.rate: '1h1h' is no duration such as"},
+        {"ctx.rate('policy', 'h')", "ctx.rate: 'h' is no duration such as"},
+        {"ctx.rate('policy', '1')", "ctx.rate: '1' is no duration such as"},
+        {"ctx.rate('policy', '')", "ctx.rate: '' is no duration such as"},
+        {"ctx.rate('policy', '1.5h')", "ctx.rate: '1.5h' is no duration such as"},
+        {"ctx.rate('policy', '99999999999999999999999999h')", "is no duration such as"},
         {"ctx:rate('policy', '1h')", "ctx.rate is called with a dot"},
     };
     static const int64_t now = 1795000000 * (int64_t)1000000, hour = 3600 * (int64_t)1000000;
-    /* exactly an hour ago is outside, now is inside */
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        struct rig_setup s = {.creations = {{"a", {now - hour, now - hour + 1, now}}, {"b", {now - 1}}, {"c", {now - 2 * hour}}}};
+        struct rig_setup s = {.creations = {{"a", {now - hour - 1, now - hour + 1, now}}, {"b", {now - 1}}, {"c", {now - 2 * hour}}}};
+        /* exactly an hour ago is outside, now is inside */
+        s.creations[0].at[0] = now - hour;
         kit_expect_filter(&s, table[i].statement, table[i].want);
     }
 }

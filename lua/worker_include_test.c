@@ -77,7 +77,7 @@ static void libraries_are_included(void **state)
          "[said fine]"},
         /* errors say where they are */
         {USES("\n\ninclude 'lib_a'"), {{"lib_a.lua", "\nerror('broken')"}}, "load: lib_a.lua:2: broken\n"},
-        {USES("include 'lib_a'"), {{"lib_a.lua", "\n\ntext.trim()"}}, "load: lib_a.lua:3: bad argument #1 to 'trim'"},
+        {USES("include 'lib_a'"), {{"lib_a.lua", "\n\ntext.trim()"}}, "load: lib_a.lua:3: text.trim: argument 1 must be a text, got nothing"},
         {USES("include 'lib_a'"), {{"lib_a.lua", "\nreturn {"}}, "load: lib_a.lua:2: unexpected symbol near <eof>"},
         {USES("include 'lib_a'"), {{"lib_a.lua", "\xff"}}, "load: a.lua:1: include: lib_a.lua is not valid UTF-8\n"},
         {USES("include 'lib_a'"), {{"lib_a.lua", "\x1bLua"}}, "load: a.lua:1: attempt to load a binary chunk"},

@@ -316,12 +316,16 @@ static bool write_zones(const struct rig *r, const struct rig_setup *setup, stru
     for (uint32_t i = 0; i < n; i++) {
         struct wire_text name = wire_get_text(&fields);
         const char *data = NULL;
-        for (size_t k = 0; k < RIG_TEXTS_MAX && setup->zones[k].name; k++)
-            if (strlen(setup->zones[k].name) == name.len && memcmp(setup->zones[k].name, name.s, name.len) == 0)
-                data = setup->zones[k].data;
+        size_t len = 0;
+        for (size_t k = 0; k < RIG_TEXTS_MAX && setup->zones[k].name; k++) {
+            if (strlen(setup->zones[k].name) != name.len || memcmp(setup->zones[k].name, name.s, name.len) != 0)
+                continue;
+            data = setup->zones[k].data;
+            len = data && !setup->zones[k].len ? strlen(data) : setup->zones[k].len;
+        }
         wire_text(b, name.s, name.len);
         wire_u8(b, data != NULL);
-        wire_str(b, data);
+        wire_text(b, data ? data : "", len);
     }
     wire_end(b, mark);
     return true;

@@ -50,6 +50,7 @@ struct rig_setup {
     } states[RIG_TEXTS_MAX];
     struct {
         const char *name, *data; /* data NULL: there is no such zone. What is not listed is not there either */
+        size_t len;              /* 0: strlen(data) */
     } zones[RIG_TEXTS_MAX];
 };
 

@@ -18,25 +18,3 @@ const struct zone *zones_find(const struct zones *z, const char *name, size_t le
             return &z->at[i];
     return NULL;
 }
-
-bool zone_name_legal(const char *name, size_t len)
-{
-    size_t parts = 1, part = 0;
-    if (len > ZONE_NAME_MAX)
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        char c = name[i];
-        if (c == '/') {
-            if (part == 0)
-                return false;
-            parts++;
-            part = 0;
-        } else if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-                   c == '+' || c == '-') {
-            part++;
-        } else {
-            return false;
-        }
-    }
-    return part > 0 && parts <= ZONE_PARTS_MAX;
-}

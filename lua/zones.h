@@ -3,6 +3,8 @@
  * data (WANT and ZONES of policy/wire.h). UTC needs no data and is never among them. */
 #pragma once
 
+#include "policy/zone_name.h"
+
 #include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,8 +12,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-enum { ZONE_NAME_MAX = 64, ZONE_PARTS_MAX = 4 };
 
 struct zone {
     char *name;
@@ -28,8 +28,6 @@ struct zones {
 struct zones *zones_of(lua_State *L);
 /* NULL: nobody has named it. */
 const struct zone *zones_find(const struct zones *z, const char *name, size_t len);
-/* [A-Za-z0-9_+-]+, up to ZONE_PARTS_MAX of them joined by "/": no name of a file outside of the zones' folder. */
-bool zone_name_legal(const char *name, size_t len);
 
 #ifdef __cplusplus
 }

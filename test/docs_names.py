@@ -5,10 +5,14 @@ import re
 import sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
-PAGES = ["README.md", "docs/tour.md", "docs/barriers.md", "docs/documents.md", "docs/reasons.md"]
+PAGES = ["README.md", "docs/tour.md", "docs/barriers.md", "docs/documents.md", "docs/reasons.md",
+         "docs/policies.md", "test/hostile/README.md",
+         *sorted(f"docs/decisions/{f.name}" for f in (root / "docs/decisions").glob("*.md"))]
+# Names of files that stand for a reader's own.
+EXAMPLES = {"10-payments.lua", "lib_*.lua", "lib_NAME.lua", "*_spec.lua"}
 SOURCES = {".c", ".h", ".cc", ".lua", ".txt", ".cmake", ".py", ".sh", ".def"}
 
-files = [f for top in ("core", "lua", "policies", "test", "docs", "scripts", "examples", "cmake", "vendor")
+files = [f for top in ("core", "lua", "policies", "spec", "test", "docs", "scripts", "examples", "cmake", "vendor")
          for f in (root / top).rglob("*") if f.is_file()]
 names = {f.name for f in files}
 words = set()
@@ -37,10 +41,13 @@ for page in PAGES:
     text = (root / page).read_text()
     prose = re.sub(r"```.*?```", "", text, flags=re.S)
     for code in sorted(set(re.findall(r"`([^`\n]+)`", prose))):
-        if not code.startswith("policies.d/") and wrong(page, code):
+        if not code.startswith("policies.d/") and code not in EXAMPLES and wrong(page, code):
             problems.append(f"{page}: there is no {code}")
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
         if not (root / page).parent.joinpath(target).exists():
             problems.append(f"{page}: the link {target} leads nowhere")
+listed = (root / "test/hostile/README.md").read_text()
+problems += [f"test/hostile/README.md does not list {f.name}" for f in sorted((root / "test/hostile").glob("*.lua"))
+             if f"`{f.name}`" not in listed]
 print("\n".join(problems) or f"{len(PAGES)} pages name what is there")
 sys.exit(bool(problems))

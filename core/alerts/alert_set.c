@@ -104,15 +104,21 @@ static uint32_t keep_detail(struct alert_set *set, size_t i, const char *what)
     return number;
 }
 
+_Static_assert(sizeof(struct alert_record) == 32 && ALERT_BYTES_MAX < 1 << 21, "100,000 of them are in memory");
+
 static int keep_alert(struct alert_set *set, struct alert_record *r, const char *bytes, size_t len, struct err *e)
 {
     static const char zeros[8];
-    r->bytes_len = (uint32_t)len;
-    r->index_len = (uint32_t)set->index.len;
-    if (spool_append(set->spool, bytes, len, &r->offset, e) != 0 ||
+    uint64_t offset = 0;
+    if (spool_append(set->spool, bytes, len, &offset, e) != 0 ||
         spool_append(set->spool, zeros, -len & 7, NULL, e) != 0 ||
         spool_append(set->spool, set->index.data, set->index.len, NULL, e) != 0)
         return -1;
+    if (offset >> 43 != 0)
+        return err_set(e, ERR_LIMIT, "the answer is too large");
+    r->offset = offset & ((UINT64_C(1) << 43) - 1);
+    r->bytes_len = len & (2 * ALERT_BYTES_MAX - 1);
+    r->index_len = (uint32_t)set->index.len;
     set->kept++;
     return 0;
 }
@@ -149,7 +155,7 @@ const char *alert_set_alertname(const struct alert_set *set, const struct alert_
 
 const char *alert_set_detail(const struct alert_set *set, const struct alert_record *r)
 {
-    if (r->detail == 0)
+    if (r->reason != REASON_ERROR_ALERT)
         return NULL;
     return r->detail == UINT32_MAX ? "no alert (too many of them to keep every sentence)"
                                    : intern_text(set->details, r->detail);
@@ -160,10 +166,10 @@ int alert_set_read(struct alert_set *set, size_t i, struct buf *space, struct al
     if (i >= set->len || alert_set_at(set, i)->reason != REASON_NONE)
         return err_set(e, ERR_BUG, "alert %zu was not kept", i);
     const struct alert_record *r = alert_set_at(set, i);
-    size_t padded = (r->bytes_len + (size_t)7) & ~(size_t)7;
+    size_t len = r->bytes_len, padded = (len + 7) & ~(size_t)7;
     if (spool_read(set->spool, r->offset, padded + r->index_len, space, e) != 0)
         return -1;
-    if (alert_view_checked(a, space->data, r->bytes_len, space->data + padded, r->index_len) != 0)
+    if (alert_view_checked(a, space->data, len, space->data + padded, r->index_len) != 0)
         return err_set(e, ERR_IO, "alert %zu came back damaged from the temporary file", i);
     return 0;
 }

@@ -16,12 +16,16 @@ enum {
 
 struct alert_record {
     uint64_t fingerprint; /* 0 for error.alert without a readable one */
-    uint64_t offset;      /* in the spool: bytes, padded to 8, then the index */
-    uint32_t bytes_len;
+    union {
+        struct {                     /* kept */
+            uint64_t offset : 43;    /* in the spool: bytes, padded to 8, then the index */
+            uint64_t bytes_len : 21; /* at most ALERT_BYTES_MAX */
+        };
+        uint32_t detail; /* error.alert: number of an interned string, what is wrong with it */
+    };
     uint32_t index_len : 24; /* ALERT_NAMES_MAX and the other ceilings keep it far below */
     enum reason reason : 8;  /* REASON_NONE: kept; source.*; error.alert */
     uint32_t alertname;   /* number of an interned string; see alert_set_alertname */
-    uint32_t detail;      /* 0, or number of an interned string: what is wrong with it (error.alert) */
     moment_t starts_at;   /* MOMENT_NONE when it cannot be read (error.alert) */
 };
 

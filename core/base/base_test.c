@@ -42,6 +42,19 @@ static void test_moment(void **state)
     check_moment("", -1, NULL);
 }
 
+static void test_moment_ceil(void **state)
+{
+    (void)state;
+    assert_int_equal(moment_ceil_s(0), 0);
+    assert_int_equal(moment_ceil_s(1), MOMENT_SECOND);
+    assert_int_equal(moment_ceil_s(MOMENT_SECOND), MOMENT_SECOND);
+    assert_int_equal(moment_ceil_s(MOMENT_SECOND + 1), 2 * MOMENT_SECOND);
+    assert_int_equal(moment_ceil_s(-1), 0);
+    assert_int_equal(moment_ceil_s(-MOMENT_SECOND), -MOMENT_SECOND);
+    assert_int_equal(moment_ceil_s(MOMENT_NONE), MOMENT_NONE);
+    assert_int_equal(moment_ceil_s(INT64_MAX), INT64_MAX);
+}
+
 static void check_duration(const char *s, int rc, int64_t us)
 {
     int64_t v = 0;
@@ -116,6 +129,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_moment),
+        cmocka_unit_test(test_moment_ceil),
         cmocka_unit_test(test_duration),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_visible),

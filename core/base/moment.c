@@ -110,6 +110,12 @@ void moment_format_s(moment_t t, char out[MOMENT_TEXT])
     format(t, 0, out);
 }
 
+moment_t moment_ceil_s(moment_t t)
+{
+    moment_t past = t == MOMENT_NONE ? 0 : (t % MOMENT_SECOND + MOMENT_SECOND) % MOMENT_SECOND;
+    return past == 0 || t > INT64_MAX - MOMENT_SECOND ? t : t - past + MOMENT_SECOND;
+}
+
 static int whole_seconds(const char *s, int64_t *us_r)
 {
     int neg = *s == '-';

@@ -23,6 +23,9 @@ int moment_parse(const char *s, size_t len, moment_t *t_r);
 void moment_format(moment_t t, char out[MOMENT_TEXT]);
 /* "2026-11-22T08:15:30Z": whole seconds, cut: as Kubernetes writes times. */
 void moment_format_s(moment_t t, char out[MOMENT_TEXT]);
+/* The next whole second, for times at which something may happen: written cut, they must not come too early.
+ * MOMENT_NONE stays. */
+moment_t moment_ceil_s(moment_t t);
 
 /* Go's time.ParseDuration ("1h30m", "1.5h", "100ms", "-5s"), or whole seconds ("90", "+3"): what a pollInterval may
  * be. Microseconds. Returns 0, or -1 with a sentence that quotes the text. */

@@ -1,11 +1,13 @@
 /* `check`: documents, templates and policies, as `run` would read them. */
 #include "alerts/alert_set.h"
+#include "cli/check_policies.h"
 #include "cli/offline.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
 #include "spawner/spawner.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* An alert like any other, on which templates are tried. */
@@ -57,9 +59,20 @@ static int try_templates(struct engine *g, const struct policy_files *files, con
     return rc;
 }
 
+/* Is it about a file of policies? Those were said before the spawners. */
+static bool is_said(const struct policy_files *files, const char *sentence)
+{
+    bool said = false;
+    for (size_t i = 0; i < files->n_problems && !said; i++) {
+        char *text = policy_problem_text(&files->problems[i]);
+        said = strcmp(text, sentence) == 0;
+        free(text);
+    }
+    return said;
+}
+
 /* Loads everything that one spawner uses. Returns how many problems there were; -1: it could not be tried. */
-static int check_spawner(struct engine *g, const struct policy_files *files, const struct spawner *s, bool first,
-                         struct err *e)
+static int check_spawner(struct engine *g, const struct policy_files *files, const struct spawner *s, struct err *e)
 {
     struct judge_setup setup = {.spawner = s, .files = files, .now = moment_now(), .limits = g->env.limits};
     struct judge *j = NULL;
@@ -69,21 +82,11 @@ static int check_spawner(struct engine *g, const struct policy_files *files, con
     }
     int problems = 0;
     for (size_t i = 0; i < judge_problems(j); i++) {
-        bool policy = strstr(judge_problem(j, i), ".lua") != NULL;
-        if (policy && !first)
-            continue; /* every spawner loads the same files: say it once */
-        if (policy)
-            say("Error: %s", judge_problem(j, i));
-        else
-            say("Error: %s:%d: %s: %s", s->file, s->line, spawner_who(s), judge_problem(j, i));
+        if (is_said(files, judge_problem(j, i)))
+            continue;
+        say("Error: %s:%d: %s: %s", s->file, s->line, spawner_who(s), judge_problem(j, i));
         problems++;
     }
-    if (first)
-        for (size_t i = 0; i < judge_policies(j); i++) {
-            const char *name, *file, *match;
-            judge_policy(j, i, &name, &file, &match);
-            printf("policy %s (%s)%s%s\n", name, file, match[0] ? ": match " : ": only when named", match);
-        }
     judge_free(&j);
     int tried = problems == 0 ? try_templates(g, files, s, e) : 0;
     if (tried < 0)
@@ -95,18 +98,21 @@ static int check_spawner(struct engine *g, const struct policy_files *files, con
     return problems;
 }
 
-static int check_all(struct engine *g, const struct spawner_set *set, const char *dir, size_t *bad, struct err *e)
+static int check_all(struct engine *g, const struct spawner_set *set, const struct options *o, size_t *bad,
+                     struct err *e)
 {
-    struct policy_files *files = NULL;
-    int rc = 0;
-    if (policy_files_read(dir, &files, e) != 0)
-        return -1;
-    for (size_t i = 0; i < set->n && rc >= 0; i++) {
-        rc = check_spawner(g, files, set->spawners[i], i == 0, e);
+    const struct policy_files *files = policy_set_get(g->policies);
+    if (o->policies != NULL && files->n == 0)
+        printf("no policies in %s: the default policy judges\n", o->policies);
+    struct policy_files *served = NULL;
+    int rc = check_policies(g, files, &served, bad, e);
+    policy_set_put(g->policies, files);
+    for (size_t i = 0; set != NULL && i < set->n && rc >= 0; i++) {
+        rc = check_spawner(g, served, set->spawners[i], e);
         if (rc > 0)
             *bad += (size_t)rc;
     }
-    policy_files_free(&files);
+    policy_files_free(&served);
     return rc < 0 ? -1 : 0;
 }
 
@@ -116,11 +122,11 @@ int verb_check(const struct options *o)
     struct spawner_set *set = NULL;
     struct engine g;
     size_t bad = 0;
-    if (engine_documents(o, &set, &bad, &e) != 0)
+    if (o->n_documents > 0 && engine_documents(o, &set, &bad, &e) != 0)
         return verb_fail(&e);
     int rc = engine_open(o, ENGINE_OFFLINE, &g, &e);
     if (rc == 0)
-        rc = check_all(&g, set, o->policies, &bad, &e);
+        rc = check_all(&g, set, o, &bad, &e);
     engine_close(&g);
     spawner_set_free(&set);
     if (rc != 0)

@@ -41,13 +41,15 @@ int engine_open(const struct options *o, enum engine_use use, struct engine *g, 
     if (worker_pool_create(&g->loop, g->worker, use == ENGINE_OFFLINE ? 1 : WORKERS_AHEAD, &g->pool, e) != 0 ||
         open_store(o, use, g, e) != 0)
         return -1;
+    if (policy_set_create(o->policies, &g->policies, e) != 0)
+        return -1;
     struct http_client_options http = {.ca_file = o->ca_file, .user_agent = "alertspawner/" AS_VERSION};
     if (use != ENGINE_OFFLINE && http_client_create(&g->loop, &http, &g->http, e) != 0)
         return -1;
     g->env.loop = &g->loop;
     g->env.http = g->http;
     g->env.pool = g->pool;
-    g->env.policies_dir = o->policies;
+    g->env.policies = g->policies;
     g->env.secrets_dir = o->secrets;
     g->env.max_bytes = o->max_response_bytes;
     g->env.poll_timeout_us = o->timeout_us;
@@ -57,6 +59,7 @@ int engine_open(const struct options *o, enum engine_use use, struct engine *g, 
 
 void engine_close(struct engine *g)
 {
+    policy_set_free(&g->policies);
     http_client_free(&g->http);
     worker_pool_free(&g->pool);
     local_close(&g->local);

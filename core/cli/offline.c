@@ -38,7 +38,8 @@ int offline_judge(struct engine *g, const struct judge_setup *setup, struct judg
 int offline_compose(struct engine *g, struct judge *j, size_t alert, struct composition *c, struct err *e)
 {
     struct waiting w = {.loop = &g->loop, .e = e};
-    if (judge_compose(j, &(struct compose_question){.alert = alert}, 1, c, on_done, &w, e) != 0)
+    struct compose_question question = {.alert = alert};
+    if (judge_compose(j, &question, 1, c, on_done, &w, e) != 0)
         return -1;
     return wait_for(&w);
 }

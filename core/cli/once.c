@@ -83,7 +83,7 @@ static void start_more(struct once *x)
     while (x->started < x->set->n && x->started - x->printed < CYCLES_AT_ONCE) {
         size_t i = x->started++;
         x->running++;
-        x->cycles[i] = cycle_start(&x->engine.env, x->set, x->set->spawners[i], x->mode, on_cycle, x);
+        x->cycles[i] = cycle_start(&x->engine.env, x->set, x->set->spawners[i], x->mode, NULL, on_cycle, x);
     }
 }
 

@@ -43,7 +43,7 @@ static const struct row {
     {TAKES_SOURCE, O_CA_FILE, "ca-file", "FILE", "trust these CAs (PEM) instead of the system's"},
     {TAKES_SOURCE, O_MAX_BYTES, "max-response-bytes", "N", "a longer answer is a failed poll (default 1Gi; Ki, Mi, Gi)"},
     {TAKES_SOURCE, O_TIMEOUT, "timeout", "DURATION", "of one poll (default 30s)"},
-    {TAKES_POLICIES, O_POLICIES, "policies", "DIR", "policy files (*.lua); without it the default policy judges"},
+    {TAKES_POLICIES, O_POLICIES, "policies", "DIR", "policies (*.lua) and their libraries (lib_*.lua); without it the default policy judges"},
     {TAKES_POLICIES, O_WORKER, "worker", "FILE", "the worker executable (default: beside this one)"},
     {TAKES_STORE, O_STORE, "store", "sqlite:PATH",
      "where Tasks live (default $XDG_STATE_HOME/alertspawner/tasks.db)"},
@@ -169,6 +169,11 @@ static int check_args(const struct verb *verb, const struct options *o, struct e
     if (o->n_args < verb->min_args || o->n_args > verb->max_args)
         return err_set(e, ERR_USAGE, "%s\nUsage: alertspawner %s %s",
                        o->n_args < verb->min_args ? "a name is missing" : "too many names", verb->name, verb->usage);
+    if ((verb->takes & POLICIES_WILL_DO) && o->n_documents == 0) {
+        if (o->policies == NULL)
+            return err_set(e, ERR_USAGE, "nothing to check: give -f FILE, --policies DIR, or both");
+        return 0;
+    }
     if ((verb->takes & TAKES_DOCUMENTS) && o->n_documents == 0)
         return err_set(e, ERR_USAGE, "no documents: give -f FILE, -f DIR or -f -");
     return 0;

@@ -7,7 +7,7 @@
 #include "cli/offline.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
-#include "policy/policy_files.h"
+#include "policy/policy_set.h"
 #include "spawner/spawner.h"
 #include "spawner/yaml_out.h"
 #include "tasks/task_doc.h"
@@ -85,7 +85,8 @@ static void print_task(const cJSON *task, enum output format, bool first)
 }
 
 /* Says on standard error why the alert would not have come so far. -1: nothing can be rendered. */
-static int say_verdict(const struct spawner *s, const struct alert *a, const struct judgement *j, struct err *e)
+static int say_verdict(const struct spawner *s, const struct alert *a, const struct judgement *j, const char *code,
+                       struct err *e)
 {
     enum reason r = selector_judge(&s->selector, a);
     if (r != REASON_NONE)
@@ -97,15 +98,15 @@ static int say_verdict(const struct spawner *s, const struct alert *a, const str
         return err_set(e, ERR_INVALID, "%s: %s: %s", spawner_who(s), reason_code((enum reason)j->reason),
                        j->detail != NULL ? j->detail : "");
     say("Note: the policy would drop this alert: %s%s: %s",
-            j->code != NULL ? "policy." : "", j->code != NULL ? j->code : reason_code((enum reason)j->reason),
+            code != NULL ? "policy." : "", code != NULL ? code : reason_code((enum reason)j->reason),
             j->detail != NULL ? j->detail : "");
     return 0;
 }
 
-static int make_name(const struct spawner *s, const struct alert *a, const struct judgement *j,
+static int make_name(const struct spawner *s, const struct alert *a, const struct judgement *j, const char *rendered,
                      char name[TASK_NAME_MAX + 1], struct buf *alertname, struct err *e)
 {
-    const char *key = j->answer == JUDGED_KEEP ? j->key : NULL, *rendered = j->answer == JUDGED_KEEP ? j->name : NULL;
+    const char *key = j->answer == JUDGED_KEEP ? j->key : NULL;
     alert_text(a, alert_label(a, "alertname"), alertname);
     buf_adds(alertname, "");
     if (s->name_template != NULL && j->answer != JUDGED_KEEP)
@@ -138,7 +139,7 @@ static int render(struct engine *g, const struct policy_files *files, struct ale
     for (size_t i = 0; rc == 0 && i < judge_problems(j); i++)
         say("Warning: %s", judge_problem(j, i));
     if (rc == 0)
-        rc = say_verdict(s, &a, judge_at(j, 0), e);
+        rc = say_verdict(s, &a, judge_at(j, 0), judge_code(j, judge_at(j, 0)), e);
     if (rc == 0)
         rc = offline_compose(g, j, 0, &comp, e);
     if (rc == 0 && !comp.ok)
@@ -147,7 +148,7 @@ static int render(struct engine *g, const struct policy_files *files, struct ale
     for (size_t i = 0; rc == 0 && i < judge_notes(j); i++)
         say("Warning: %s", judge_note(j, i));
     if (rc == 0)
-        rc = make_name(s, &a, judge_at(j, 0), name, &alertname, e);
+        rc = make_name(s, &a, judge_at(j, 0), judge_name(j, judge_at(j, 0)), name, &alertname, e);
     if (rc == 0) {
         const struct judgement *jm = judge_at(j, 0);
         struct task_doc_input in = {.spawner = s,
@@ -157,6 +158,7 @@ static int render(struct engine *g, const struct policy_files *files, struct ale
                                     .alertname = alertname.data,
                                     .starts_at = alert_set_at(set, 0)->starts_at,
                                     .policy = judge_policy_name(j, jm->policy),
+                                    .policy_hash = judge_policy_info(j, jm->policy)->hash,
                                     .reason = REASON_CREATE_NEW,
                                     .credential_pick = jm->identity};
         rc = task_doc_build(&in, &task, &warning, e);
@@ -177,12 +179,10 @@ static int render(struct engine *g, const struct policy_files *files, struct ale
 static int render_all(struct engine *g, const struct options *o, const struct spawner_set *spawners, size_t *bad,
                       struct err *e)
 {
-    struct policy_files *files = NULL;
+    const struct policy_files *files = policy_set_get(g->policies);
     struct alert_set *set = alert_set_create();
     size_t done = 0;
     int rc = read_alert(o->alert, set, e);
-    if (rc == 0)
-        rc = policy_files_read(o->policies, &files, e);
     for (size_t i = 0; rc == 0 && i < spawners->n; i++) {
         const struct spawner *s = spawners->spawners[i];
         struct err why;
@@ -197,7 +197,7 @@ static int render_all(struct engine *g, const struct options *o, const struct sp
         rc = err_set(e, ERR_NOT_FOUND, "the documents hold no usable TaskSpawner%s%s", o->spawner ? " named " : "",
                      o->spawner ? o->spawner : "");
     alert_set_free(&set);
-    policy_files_free(&files);
+    policy_set_put(g->policies, files);
     return rc;
 }
 

@@ -20,7 +20,20 @@ void report_begin(struct report *r, enum output format)
         fputs("spawners:", stdout);
 }
 
-static cJSON *row_object(const struct cycle_row *row)
+/* Of notes with one name, the last: later hooks know more. */
+static cJSON *notes_object(const struct cycle *c, size_t i, size_t n)
+{
+    cJSON *notes = cJSON_CreateObject();
+    for (size_t k = 0; k < n; k++) {
+        const char *name, *value;
+        cycle_row_note(c, i, k, &name, &value);
+        cJSON_DeleteItemFromObjectCaseSensitive(notes, name);
+        cJSON_AddStringToObject(notes, name, value);
+    }
+    return notes;
+}
+
+static cJSON *row_object(const struct cycle *c, size_t i, const struct cycle_row *row)
 {
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "fingerprint", row->fingerprint);
@@ -29,6 +42,15 @@ static cJSON *row_object(const struct cycle_row *row)
     cJSON_AddStringToObject(o, "reason", row->reason);
     cJSON_AddStringToObject(o, "detail", row->detail);
     cJSON_AddStringToObject(o, "task", row->task);
+    cJSON_AddStringToObject(o, "policy", row->policy);
+    cJSON_AddStringToObject(o, "policyHash", row->policy_hash);
+    if (row->eligible_at != MOMENT_NONE) {
+        char when[MOMENT_TEXT];
+        moment_format(row->eligible_at, when);
+        cJSON_AddStringToObject(o, "eligibleAt", when);
+    }
+    if (row->notes > 0)
+        cJSON_AddItemToObject(o, "notes", notes_object(c, i, row->notes));
     return o;
 }
 
@@ -56,7 +78,7 @@ static void json_cycle(struct report *r, struct cycle *c)
     struct cycle_row row;
     for (size_t i = 0; i < cycle_rows(c); i++) {
         cycle_row(c, i, &row);
-        cJSON *o = row_object(&row);
+        cJSON *o = row_object(c, i, &row);
         char *text = cJSON_PrintUnformatted(o);
         printf("%s\n  %s", i > 0 ? "," : "", text);
         free(text);
@@ -97,7 +119,7 @@ static void yaml_cycle(struct report *r, struct cycle *c)
     struct cycle_row row;
     for (size_t i = 0; i < cycle_rows(c); i++) {
         cycle_row(c, i, &row);
-        cJSON *o = row_object(&row);
+        cJSON *o = row_object(c, i, &row);
         yaml_indented(o, "  - ", "    ");
         cJSON_Delete(o);
     }
@@ -107,7 +129,7 @@ static void table_counts(struct cycle *c)
 {
     size_t counts[VERDICT_COUNT];
     cycle_count(c, counts);
-    printf("%zu alert%s", cycle_rows(c), cycle_rows(c) == 1 ? "" : "s");
+    printf("%zu alert%s", cycle_alerts(c), cycle_alerts(c) == 1 ? "" : "s");
     const char *lead = ": ";
     for (int v = 0; v < VERDICT_COUNT; v++)
         if (counts[v] > 0) {

@@ -67,6 +67,7 @@ static void on_signal(uv_signal_t *s, int signum)
     log_info(NULL, "%s: finishing what is in flight", signum == SIGTERM ? "SIGTERM" : "SIGINT");
     uv_timer_stop(&r->housekeeping);
     reload_stop(r->reload);
+    policy_set_stop(r->engine.policies);
     uv_timer_start(&r->deadline, on_deadline, STOP_GRACE_MS, 0);
     watches_stop(r->watches, on_cycles_ended, r);
     if (r->exec != NULL)
@@ -104,6 +105,13 @@ static void on_task_changed(void *arg, const char *ns, const char *spawner)
         exec_poke(r->exec);
 }
 
+static void on_policies_changed(void *arg)
+{
+    struct run *r = arg;
+    if (!r->stopping)
+        watches_poke_all(r->watches);
+}
+
 static int start(struct run *r, const struct options *o, struct err *e)
 {
     if (o->exec != NULL) {
@@ -113,6 +121,9 @@ static int start(struct run *r, const struct options *o, struct err *e)
     }
     r->watches = watches_create(&r->engine.env, on_cycle_done, r);
     if (reload_start(&r->engine.loop, o, r->watches, &r->reload, e) != 0)
+        return -1;
+    if (policy_set_follow(r->engine.policies, &r->engine.loop, r->engine.pool, &r->engine.env.limits,
+                          on_policies_changed, r, e) != 0)
         return -1;
     struct store *store = &r->engine.local->store;
     store->ops->watch(store, on_task_changed, r);

@@ -49,8 +49,8 @@ static const char *colour_of(const char *cell)
     static const struct {
         const char *word, *code;
     } colours[] = {{"create", "\033[32m"},    {"retrigger", "\033[36m"}, {"error", "\033[31m"},
-                   {"wait", "\033[33m"},      {"Failed", "\033[31m"},    {"Succeeded", "\033[32m"},
-                   {"Running", "\033[36m"},   {"skip", "\033[2m"}};
+                   {"wait", "\033[33m"},      {"cancel", "\033[35m"},    {"Failed", "\033[31m"},
+                   {"Succeeded", "\033[32m"}, {"Running", "\033[36m"},   {"skip", "\033[2m"}};
     for (size_t i = 0; i < sizeof colours / sizeof *colours; i++)
         if (strcmp(colours[i].word, cell) == 0)
             return colours[i].code;

@@ -43,9 +43,14 @@ const struct verb verbs[] = {
      "error says so.\n\n"
      "Example:\n  curl -s localhost:9093/api/v2/alerts | jq '.[0]' | alertspawner render -f spawner.yaml --alert -",
      TAKES_DOCUMENTS | TAKES_POLICIES | TAKES_OUTPUT | TAKES_ALERT, 0, 0, verb_render},
-    {"check", "Validate documents, templates and policies.", "-f FILE [-f ...]",
-     "Reads everything as run would, prints every problem with file and line, and exits 1 if there is one.",
-     TAKES_DOCUMENTS | TAKES_POLICIES, 0, 0, verb_check},
+    {"check", "Validate documents, templates and policies.", "[-f FILE ...] [--policies DIR]",
+     "Reads everything as run would and says the same of it: a line for each policy with its match, its hash and the\n"
+     "libraries that it includes, a line for each TaskSpawner, every problem with file and line. Without -f it is for\n"
+     "policies alone. Exits 1 if there is an error, 0 if there are only warnings.\n\n"
+     "Examples:\n"
+     "  alertspawner check -f examples/ --policies policies.d\n"
+     "  alertspawner check --policies policies.d",
+     TAKES_DOCUMENTS | TAKES_POLICIES | POLICIES_WILL_DO, 0, 0, verb_check},
     {"version", "Print the version.", "", "One line, for scripts.", 0, 0, 0, verb_version},
     {0},
 };

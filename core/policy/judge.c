@@ -9,18 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The timers, which outlive the judge by the moment that their closing takes. */
-struct judge_clock {
-    uv_timer_t tick;  /* looks at the black box */
-    uv_timer_t later; /* takes a start's first step out of the start */
-    struct judge *j;
-    int open;
-};
-
-enum { TICK_MIN_MS = 10, TICK_MAX_MS = 200 };
-
-static void judge_step(struct judge *j);
-
 struct judge_limits judge_limits_default(void)
 {
     return (struct judge_limits){
@@ -29,20 +17,16 @@ struct judge_limits judge_limits_default(void)
         .memory_bytes = 16 * 1024 * 1024,
         .hook_us = 2 * MOMENT_SECOND,
         .cycle_us = 60 * MOMENT_SECOND,
+        .text_bytes = 128 * 1024 * 1024,
+        .composed_bytes = 256 * 1024 * 1024,
     };
-}
-
-static bool time_is_up(const struct judge *j)
-{
-    return j->used_us >= j->setup.limits.cycle_us;
 }
 
 /* Ends the open question. The receiver may free the judge: nothing may follow. */
 static void finish(struct judge *j, const struct err *e)
 {
     judge_done_cb *done = j->done;
-    uv_timer_stop(&j->clock->tick);
-    uv_timer_stop(&j->clock->later);
+    judge_clock_stop(j);
     worker_pool_cancel(j->pool, &j->ticket);
     if (j->state == WORKER_WAITING)
         j->state = WORKER_NONE;
@@ -56,16 +40,19 @@ static void finish(struct judge *j, const struct err *e)
 static void on_dead(void *arg, struct worker *w, const struct worker_death *d)
 {
     struct judge *j = arg;
-    bool asking = j->asking, loading = j->state == WORKER_SETUP;
+    bool asking = j->asking;
+    enum worker_state state = j->state;
     (void)w;
     j->worker = NULL;
     j->state = WORKER_NONE;
     j->asking = false;
-    if (j->done != NULL && time_is_up(j)) {
+    if (j->done != NULL && judge_time_is_up(j)) {
         /* nobody in particular is to blame */
+    } else if (asking && state == WORKER_SURVEY) {
+        judge_died_surveying(j, d);
     } else if (asking) {
         judge_died_asking(j, d);
-    } else if (loading) {
+    } else if (state == WORKER_SETUP) {
         judge_died_loading(j, d);
     } else {
         char *text = xasprintf("a worker %s while it had nothing to do", d->how);
@@ -75,14 +62,43 @@ static void on_dead(void *arg, struct worker *w, const struct worker_death *d)
     judge_step(j);
 }
 
+void judge_change_worker(struct judge *j)
+{
+    worker_drop(&j->worker);
+    j->state = WORKER_NONE;
+    j->asking = false;
+}
+
 /* --- answers --- */
 
 static int take_done(struct judge *j, struct wire_reader *r, struct err *e)
 {
     uint32_t n = wire_get_u32(r);
-    if (!wire_at_end(r) || n != j->n_batch || j->n_got != j->n_batch)
+    size_t owed = j->state == WORKER_SURVEY ? 0 : j->n_batch;
+    if (!wire_at_end(r) || n != j->n_batch || j->n_got != owed)
         return err_set(e, ERR_INVALID, "done with %u of %zu, after %zu answers", n, j->n_batch, j->n_got);
     j->asking = false;
+    return 0;
+}
+
+static int take_want(struct judge *j, struct wire_reader *r, struct err *e)
+{
+    struct buf zones = {0};
+    if (judge_read_want(j, r, &zones, e) != 0)
+        return -1;
+    j->wanted = true;
+    worker_send(j->worker, &zones);
+    return 0;
+}
+
+static int take_ready(struct judge *j, struct wire_reader *r, struct err *e)
+{
+    if (judge_read_ready(j, r, e) != 0)
+        return -1;
+    j->state = j->survey ? WORKER_SURVEY : WORKER_READY;
+    j->loaded = true;
+    if (judge_quarantine_known(j))
+        j->outdated = true;
     return 0;
 }
 
@@ -90,21 +106,23 @@ static int on_frame(void *arg, struct worker *w, enum wire_type type, struct wir
                     struct err *e)
 {
     struct judge *j = arg;
+    int rc;
     (void)w;
     j->stalled_us = 0;
-    if (j->state == WORKER_SETUP && type == WIRE_READY) {
-        if (judge_read_ready(j, fields, e) != 0)
-            return -1;
-        j->state = WORKER_READY;
-        j->loaded = true;
-    } else if (j->asking && type == WIRE_DONE) {
-        if (take_done(j, fields, e) != 0)
-            return -1;
-    } else if (j->asking) {
-        return judge_read_answer(j, type, fields, e);
-    } else {
+    if (j->state == WORKER_SETUP && type == WIRE_WANT && !j->wanted)
+        return take_want(j, fields, e);
+    if (j->state == WORKER_SETUP && type == WIRE_READY)
+        rc = take_ready(j, fields, e);
+    else if (j->asking && type == WIRE_DONE)
+        rc = take_done(j, fields, e);
+    else if (j->asking && j->state == WORKER_READY)
+        rc = judge_read_answer(j, type, fields, e);
+    else
         return err_set(e, ERR_INVALID, "a message out of turn");
-    }
+    if (rc != 0)
+        return -1;
+    if (j->asking && j->outdated && j->left > 0) /* it would go on asking a policy that has just been silenced */
+        j->asking = false;
     judge_step(j);
     return 0;
 }
@@ -130,17 +148,41 @@ static void on_worker(void *arg, struct worker *w, const struct err *e)
     worker_own(w, &judge_owner, j);
     j->worker = w;
     j->state = WORKER_SETUP;
+    j->wanted = j->survey = j->outdated = j->nice = false;
+    j->survey_first = 0;
     j->stalled_us = 0;
     j->calls = worker_box(w).calls;
+    judge_clock_be_nice(j);
     judge_write_setup(j, &b);
+    if (b.len > WIRE_FRAME_MAX) {
+        struct err large;
+        err_set(&large, ERR_LIMIT,
+                "the policies, their libraries and what is remembered are %zu bytes, more than %d: a worker cannot "
+                "be told all of it",
+                b.len, WIRE_FRAME_MAX);
+        buf_free(&b);
+        judge_change_worker(j);
+        finish(j, &large);
+        return;
+    }
     worker_send(w, &b);
 }
 
+/* The next request, of a survey or of the open question. */
 static void ask(struct judge *j)
 {
     struct buf b = {0};
     struct err e = {0};
-    if (judge_write_batch(j, &b, &e) != 0) {
+    int rc = 0;
+    j->n_batch = j->n_got = 0;
+    if (j->state == WORKER_SURVEY) {
+        rc = judge_write_survey(j, &b, &e);
+        if (rc == 0 && j->n_batch == 0)
+            j->state = WORKER_READY;
+    }
+    if (rc == 0 && j->state == WORKER_READY)
+        rc = judge_write_batch(j, &b, &e);
+    if (rc != 0) {
         buf_free(&b);
         err_wrap(&e, "reading an alert back");
         finish(j, &e);
@@ -158,10 +200,13 @@ static bool give_up(struct judge *j)
     char *text = NULL;
     char span[MOMENT_TEXT];
     enum reason reason = REASON_POLICY_KILLED;
-    if (time_is_up(j)) {
+    if (judge_time_is_up(j)) {
         duration_format(j->setup.limits.cycle_us, span);
         reason = REASON_POLICY_TIMEOUT;
         text = xasprintf("not judged: the cycle's %s of evaluation are used up", span);
+    } else if (judge_composed_enough(j)) {
+        reason = REASON_ERROR_TASK;
+        text = xstrdup(j->composed_full);
     } else if (j->unexplained >= JUDGE_DEATHS_UNEXPLAINED_MAX) {
         text = xasprintf("not judged: %u workers have died and nobody knows of what", j->unexplained);
     } else if (j->template_deaths >= JUDGE_DEATHS_MAX) {
@@ -178,7 +223,7 @@ static bool give_up(struct judge *j)
     return true;
 }
 
-static void judge_step(struct judge *j)
+void judge_step(struct judge *j)
 {
     if (j->done == NULL || j->asking)
         return;
@@ -191,99 +236,31 @@ static void judge_step(struct judge *j)
         finish(j, &e);
     } else if (j->left == 0 && j->loaded) {
         finish(j, NULL);
-    } else if (j->state == WORKER_NONE) {
-        j->state = WORKER_WAITING;
-        worker_pool_take(j->pool, &j->ticket);
-    } else if (j->state == WORKER_READY) {
-        ask(j);
-    }
-}
-
-static void on_later(uv_timer_t *t)
-{
-    judge_step(((struct judge_clock *)t->data)->j);
-}
-
-/* --- time --- */
-
-static uint64_t clock_us(void)
-{
-    return uv_hrtime() / 1000;
-}
-
-static uint64_t tick_ms(const struct judge *j)
-{
-    int64_t ms = j->setup.limits.hook_us / 8000;
-    return ms < TICK_MIN_MS ? TICK_MIN_MS : ms > TICK_MAX_MS ? TICK_MAX_MS : (uint64_t)ms;
-}
-
-static void look_at_box(struct judge *j, int64_t passed)
-{
-    uint64_t calls = worker_box(j->worker).calls;
-    char span[MOMENT_TEXT];
-    j->stalled_us = calls == j->calls ? j->stalled_us + passed : 0;
-    j->calls = calls;
-    if (j->stalled_us < j->setup.limits.hook_us)
-        return;
-    duration_format(j->setup.limits.hook_us, span);
-    worker_kill(j->worker, WORKER_TIMEOUT, "used more than %s", span);
-}
-
-static void on_tick(uv_timer_t *t)
-{
-    struct judge *j = ((struct judge_clock *)t->data)->j;
-    uint64_t now = clock_us();
-    int64_t passed = (int64_t)(now - j->looked_at), most = (int64_t)tick_ms(j) * 2000;
-    j->looked_at = now;
-    /* A loop that was busy elsewhere has not looked: what passed meanwhile is not all the worker's. */
-    if (passed > most)
-        passed = most;
-    j->used_us += passed;
-    if (time_is_up(j)) {
-        if (j->worker != NULL) {
-            worker_kill(j->worker, WORKER_TIMEOUT, "has used up the time of the cycle"); /* on_dead goes on */
-        } else {
-            worker_pool_cancel(j->pool, &j->ticket);
-            j->state = WORKER_NONE;
-            judge_step(j);
+    } else {
+        if (j->outdated && j->worker != NULL)
+            judge_change_worker(j);
+        if (j->state == WORKER_NONE) {
+            j->state = WORKER_WAITING;
+            worker_pool_take(j->pool, &j->ticket);
+        } else if (j->state == WORKER_SURVEY || j->state == WORKER_READY) {
+            ask(j);
         }
-    } else if (j->worker != NULL && (j->asking || j->state == WORKER_SETUP)) {
-        look_at_box(j, passed);
     }
 }
 
 /* --- questions --- */
 
-static void begin(struct judge *j, enum judge_task task, size_t n, judge_done_cb *done, void *arg)
+void judge_begin(struct judge *j, enum judge_task task, size_t n, judge_done_cb *done, void *arg)
 {
     assert(j->done == NULL); /* one question at a time */
     j->task = task;
     j->n = j->left = n;
     j->first = j->solo_until = 0;
+    j->composed_bytes = 0;
     j->answered = xcalloc(n / 8 + 1, 1);
     j->done = done;
     j->arg = arg;
-    j->looked_at = clock_us();
-    uv_timer_start(&j->clock->tick, on_tick, tick_ms(j), tick_ms(j));
-    uv_timer_start(&j->clock->later, on_later, 0, 0);
-}
-
-static struct judge_clock *clock_create(uv_loop_t *loop, struct judge *j)
-{
-    struct judge_clock *c = xcalloc(1, sizeof *c);
-    uv_timer_init(loop, &c->tick);
-    uv_timer_init(loop, &c->later);
-    c->tick.data = c->later.data = c;
-    c->j = j;
-    c->open = 2;
-    return c;
-}
-
-static void on_clock_closed(uv_handle_t *h)
-{
-    struct judge_clock *c = h->data;
-    if (--c->open == 0)
-        free(c);
+    judge_clock_start(j);
 }
 
 int judge_start(struct worker_pool *pool, const struct judge_setup *setup, judge_done_cb *done, void *arg,
@@ -299,21 +276,31 @@ int judge_start(struct worker_pool *pool, const struct judge_setup *setup, judge
     if (j->setup.files == NULL)
         j->setup.files = &no_files;
     const struct policy_files *f = j->setup.files;
-    j->clock = clock_create(worker_pool_loop(pool), j);
+    j->clock = judge_clock_create(worker_pool_loop(pool), j);
     j->ticket = (struct worker_ticket){.got = on_worker, .arg = j};
     j->judgements = xcalloc(n + 1, sizeof *j->judgements);
     j->left_out = xcalloc(f->n + 1, sizeof *j->left_out);
     j->quarantined = xcalloc(f->n + 1, sizeof *j->quarantined);
+    j->file_problems = xcalloc(f->n + 1, sizeof *j->file_problems);
+    j->health = setup->health != NULL ? setup->health : (j->own_health = policy_health_create());
+    j->texts_full = xasprintf("left out: names, details, notes and state of this cycle's answers are more than %llu KiB",
+                              (unsigned long long)setup->limits.text_bytes / 1024);
+    j->composed_full = xasprintf("not composed: this cycle's new Tasks have %llu KiB of text already; the next cycle goes on",
+                                 (unsigned long long)setup->limits.composed_bytes / 1024);
     judge_name_number(j, "default");
     for (size_t i = 0; i < f->n_problems; i++) {
-        char *text = xasprintf("%s %s", f->problems[i].file, f->problems[i].sentence);
+        char *text = policy_problem_text(&f->problems[i]);
+        size_t file = judge_find_file(j, f->problems[i].file);
         sentences_add(&j->problems, SIZE_MAX, text);
+        if (file < f->n && j->file_problems[file] == NULL)
+            j->file_problems[file] = xstrdup(text);
         free(text);
     }
-    begin(j, ASK_JUDGE, n, done, arg);
+    judge_begin(j, ASK_JUDGE, n, done, arg);
     for (size_t i = 0; i < n; i++)
         if (alert_set_at(j->setup.set, i)->reason != REASON_NONE)
             judge_mark(j, i);
+    judge_refuse_poisoned(j);
     *judge_r = j;
     return 0;
 }
@@ -324,7 +311,7 @@ int judge_retrigger(struct judge *j, const struct retrigger_question *questions,
     (void)e;
     j->questions = questions;
     j->answers = answers;
-    begin(j, ASK_RETRIGGER, n, done, arg);
+    judge_begin(j, ASK_RETRIGGER, n, done, arg);
     return 0;
 }
 
@@ -334,7 +321,7 @@ int judge_compose(struct judge *j, const struct compose_question *questions, siz
     (void)e;
     j->winners = questions;
     j->compositions = compositions;
-    begin(j, ASK_COMPOSE, n, done, arg);
+    judge_begin(j, ASK_COMPOSE, n, done, arg);
     return 0;
 }
 
@@ -346,66 +333,28 @@ void judge_free(struct judge **jp)
         return;
     worker_pool_cancel(j->pool, &j->ticket);
     worker_drop(&j->worker);
-    uv_close((uv_handle_t *)&j->clock->tick, on_clock_closed);
-    uv_close((uv_handle_t *)&j->clock->later, on_clock_closed);
-    policies_free(j);
-    for (size_t i = 0; i < j->n_names; i++)
+    judge_clock_close(j);
+    judge_free_policies(j);
+    for (size_t i = 0; i < j->n_names; i++) {
+        free(j->names[i]->name);
         free(j->names[i]);
+    }
+    for (size_t i = 0; i < j->setup.files->n; i++)
+        free(j->file_problems[i]);
     free(j->names);
-    free(j->deaths);
+    free(j->file_problems);
     free(j->answered);
     free(j->judgements);
     free(j->left_out);
     free(j->quarantined);
+    free(j->texts_full);
+    free(j->composed_full);
+    policy_health_free(&j->own_health);
+    judge_free_extras(j);
     buf_free(&j->space);
     texts_deinit(&j->texts);
+    free(j->words);
     sentences_free(&j->problems);
     sentences_free(&j->notes);
     free(j);
-}
-
-/* --- what is known --- */
-
-const struct judgement *judge_at(const struct judge *j, size_t alert)
-{
-    return &j->judgements[alert];
-}
-
-const char *judge_policy_name(const struct judge *j, uint32_t policy)
-{
-    return policy < j->n_names ? j->names[policy] : "";
-}
-
-size_t judge_problems(const struct judge *j)
-{
-    return sentences_len(&j->problems);
-}
-
-/* The lists make what they show when they are asked; nobody can tell. */
-const char *judge_problem(const struct judge *j, size_t i)
-{
-    return sentences_at(&((struct judge *)j)->problems, i);
-}
-
-size_t judge_notes(const struct judge *j)
-{
-    return sentences_len(&j->notes);
-}
-
-const char *judge_note(const struct judge *j, size_t i)
-{
-    return sentences_at(&((struct judge *)j)->notes, i);
-}
-
-size_t judge_policies(const struct judge *j)
-{
-    return j->n_policies;
-}
-
-void judge_policy(const struct judge *j, size_t i, const char **name_r, const char **file_r,
-                  const char **match_r)
-{
-    *name_r = j->policies[i].name;
-    *file_r = j->policies[i].file;
-    *match_r = j->policies[i].match;
 }

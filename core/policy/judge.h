@@ -25,13 +25,13 @@ enum {
         3, /* workers that one policy may kill in one cycle; then it is quarantined for the cycle */
     JUDGE_DEATHS_UNEXPLAINED_MAX =
         16,                  /* deaths of nobody's doing in one cycle; then what is left is policy.killed */
-    JUDGE_DETAIL_MAX = 1024, /* bytes of each text that comes back; a longer one is nonsense */
-    JUDGE_KEY_MAX = 200,
     JUDGE_CODE_MAX = 64,
-    JUDGE_NAME_MAX = 64 * 1024, /* name before it is made legal, title, branch */
-    JUDGE_BODY_MAX = 64 * 1024,
-    JUDGE_PROMPT_MAX = 1024 * 1024,
     JUDGE_NOTES_MAX = 100, /* different sentences; the rest is counted */
+    JUDGE_LINTS_MAX = 1000,
+    JUDGE_MEMBERS_BYTES_MAX = 4 * 1024 * 1024, /* of a group's members in one COMPOSE: the list ends where they do not fit */
+    JUDGE_STATES_BYTES_MAX = 8 * 1024 * 1024,  /* of ctx.state in SETUP; the least recently touched stay here */
+    JUDGE_STATE_CHANGES_MAX = 4 * WIRE_STATE_NAMES_MAX, /* names that one answer may write or remove */
+    JUDGE_NICE_US = 250 * 1000, /* a cycle that has judged for so long lets the workers of others go first */
 };
 
 struct judge_limits {
@@ -40,6 +40,10 @@ struct judge_limits {
     uint64_t memory_bytes;       /* default 16 MiB: the policies' VM */
     int64_t hook_us;             /* default 2 s: the wall clock that kills, per call */
     int64_t cycle_us;            /* default 60 s: all evaluation of one cycle */
+    /* What the engine itself keeps. */
+    uint64_t text_bytes;     /* default 128 MiB: names, details, notes and state of one cycle's answers. What comes later is
+                                judged without them; but a Task needs its name (error.name) */
+    uint64_t composed_bytes; /* default 256 MiB: texts of one cycle's new Tasks; the rest (error.task) is the next one's */
 };
 struct judge_limits judge_limits_default(void);
 
@@ -50,53 +54,58 @@ struct policy_health;
  * that are not kept stay zeroed. Small on purpose: there may be 100,000. Strings are owned by the judge, NULL
  * when empty. */
 struct judgement {
-    uint64_t identity;  /* the fingerprint, or XXH3-64 of the key */
+    uint64_t identity;      /* the fingerprint, or XXH3-64 of the key */
     union {
-        struct {              /* JUDGED_KEEP */
-            const char *key;  /* only when the policy gave one that is not the fingerprint */
-            const char *name; /* the nameTemplate rendered, not sanitised; NULL without nameTemplate */
-        };
-        struct {                /* JUDGED_DROP, JUDGED_ERROR */
-            const char *detail; /* free text, error text */
-            const char *code;   /* a policy's own code, without "policy."; only with REASON_POLICY_CODE */
-        };
+        const char *key;    /* JUDGED_KEEP: only when the policy gave one that is not the fingerprint */
+        const char *detail; /* JUDGED_DROP, JUDGED_ERROR: free text, error text */
     };
-    uint32_t policy;    /* number for judge_policy_name */
-    int16_t priority;   /* 0..1000, lower first */
-    uint8_t answer;     /* enum wire_judgement */
-    uint8_t reason;     /* enum reason, when dropped or error */
+    uint32_t word;          /* for judge_name or judge_code; 0: none */
+    uint32_t policy : 10;   /* number for judge_policy_name */
+    uint32_t priority : 11; /* 0..1000, lower first */
+    uint32_t answer : 2;    /* enum wire_judgement */
+    uint32_t reason : 8;    /* enum reason, when dropped or error */
 };
+/* JUDGED_KEEP: the nameTemplate rendered, not sanitised; NULL without nameTemplate. */
+const char *judge_name(const struct judge *j, const struct judgement *v);
+/* JUDGED_DROP, JUDGED_ERROR: a policy's own code, without "policy."; only with REASON_POLICY_CODE, else NULL. */
+const char *judge_code(const struct judge *j, const struct judgement *v);
 
 /* What a hook wrote into ctx.state, for the engine to keep when the decision was carried out. `changes` is a wire tree
- * 'm' of scalars ('z': the name goes), as the worker said it, checked. */
+ * 'm' of scalars ('z': the name goes), as the worker said it, checked; it stays until judge_free. */
 struct state_change {
     uint64_t identity;
     uint32_t policy; /* number for judge_policy_name */
     const char *changes;
     size_t len;
 };
-/* Of the alert's answers so far, in the order judge, retrigger, compose; NULL: none. Valid until judge_free. */
+/* Of the alert's answers so far, in the order judge, retrigger, compose; NULL: none. Valid until the next question. */
 const struct state_change *judge_state(const struct judge *j, size_t alert, size_t *n_r);
-/* `item` with `changes` applied: a wire tree 'm', or len 0 when nothing is left. -1: more than WIRE_STATE_*; the old
- * item stays and `e` says why. */
+/* Appends `item` (len 0: nothing was there; what is no tree of scalars counts as nothing) with `changes` applied: a wire
+ * tree 'm' sorted by name, or no bytes when nothing is left. An item of another state_version is not to be handed over.
+ * -1: more than WIRE_STATE_*: nothing is appended, the old item stays and `e` says why. */
 int state_item_apply(const char *item, size_t item_len, const char *changes, size_t changes_len, struct buf *out,
                      struct err *e);
 
-/* ctx.note of the alert's hooks: number of notes, in the order they were made. */
+/* ctx.note of the alert's hooks: number of notes, in the order they were made. The strings stay until judge_free. */
+struct alert_note {
+    const char *name, *value;
+};
 size_t judge_alert_notes(const struct judge *j, size_t alert);
 void judge_alert_note(const struct judge *j, size_t alert, size_t i, const char **name_r, const char **value_r);
 
 /* What the policy of an answer is, beside its name. */
 struct policy_info {
     const char *name, *file, *match; /* file "default.lua" for the bundled one */
-    char hash[33];                   /* 32 hex digits (XXH3-128) of its reload unit: its file and the libraries it included */
+    char hash[POLICY_HASH]; /* policy_hash_unit; the bundled policy's comes from the worker. "" when it is not loaded */
     uint32_t per_hour, per_day, ramp, reserve_slots;
     int16_t reserve_priority;
     bool shadow, on_resolve;
     uint32_t state_version;
 };
-/* By the number of judge_policy_name; a policy that is not loaded has only a name. */
+/* By the number of judge_policy_name; a policy that is not loaded has only a name. Stays until judge_free. */
 const struct policy_info *judge_policy_info(const struct judge *j, uint32_t policy);
+/* By name, as a Task names it; NULL: no such policy is loaded. */
+const struct policy_info *judge_policy_named(const struct judge *j, const char *name);
 
 struct retrigger_question {
     size_t alert;     /* in the alert_set */
@@ -129,6 +138,9 @@ struct resolve_answer {
     enum wire_resolve answer;
     enum reason reason;  /* REASON_NONE, POLICY_CODE or an error */
     char *code, *detail; /* as in judgement */
+    struct state_change *state; /* one, or NULL; what it and the notes point to stays until judge_free */
+    struct alert_note *notes;
+    size_t n_notes;
 };
 
 struct composition {
@@ -148,10 +160,9 @@ struct judge_setup {
     moment_t now;
     struct judge_limits limits;
     const struct spawner_memory *memory; /* ctx.seen, ctx.rate, ctx.state; NULL: nothing is remembered */
-    struct policy_health *health;        /* what earlier cycles of this spawner learned; NULL: none did */
+    struct policy_health *health;        /* what earlier cycles of this spawner learned; NULL: this one starts anew */
     bool lint;                           /* look for what is legal but probably wrong: judge_lints */
 }; /* what it points to stays the caller's and outlives the judge */
-
 
 /* Each start: -1 = nothing calls back; else `done` exactly once, never from inside. `e` != NULL only when
  * judging is impossible altogether (no worker can be started); what goes wrong with single alerts is in their
@@ -190,6 +201,7 @@ void judge_policy(const struct judge *j, size_t i, const char **name_r, const ch
 /* answers: n entries, owned by the caller (zeroed before; retrigger_answer_deinit). */
 int judge_retrigger(struct judge *j, const struct retrigger_question *questions, size_t n,
                     struct retrigger_answer *answers, judge_done_cb *done, void *arg, struct err *e);
+/* answers: as those of judge_retrigger (resolve_answer_deinit). */
 int judge_resolve(struct judge *j, const struct resolve_question *questions, size_t n, struct resolve_answer *answers,
                   judge_done_cb *done, void *arg, struct err *e);
 void resolve_answer_deinit(struct resolve_answer *a);

@@ -21,17 +21,20 @@ void judge_mark(struct judge *j, size_t item)
 
 void judge_refuse(struct judge *j, size_t item, enum reason reason, uint32_t policy, const char *detail)
 {
-    size_t len = utf8_cut(detail, strlen(detail), JUDGE_DETAIL_MAX);
+    size_t len = utf8_cut(detail, strlen(detail), WIRE_TEXT_SHOWN);
     if (j->task == ASK_JUDGE) {
         struct judgement *v = &j->judgements[item];
         *v = (struct judgement){.identity = alert_set_at(j->setup.set, item)->fingerprint,
-                                .policy = policy,
+                                .policy = policy & 0x3ff,
                                 .answer = JUDGED_ERROR,
-                                .reason = (uint8_t)reason,
+                                .reason = (uint32_t)reason & 0xff,
                                 .detail = texts_add(&j->texts, detail, len)};
     } else if (j->task == ASK_RETRIGGER) {
         j->answers[item] = (struct retrigger_answer){
             .answer = ANSWER_ERROR, .at = MOMENT_NONE, .reason = reason, .detail = xstrndup(detail, len)};
+    } else if (j->task == ASK_RESOLVE) {
+        j->resolve_answers[item] =
+            (struct resolve_answer){.answer = RESOLVE_ERROR, .reason = reason, .detail = xstrndup(detail, len)};
     } else {
         j->compositions[item] = (struct composition){.reason = reason, .detail = xstrndup(detail, len)};
     }
@@ -45,26 +48,54 @@ void judge_refuse_rest(struct judge *j, enum reason reason, const char *detail)
             judge_refuse(j, i, reason, 0, detail);
 }
 
+size_t judge_alert_of(const struct judge *j, size_t item)
+{
+    return j->task == ASK_JUDGE       ? item
+           : j->task == ASK_RETRIGGER ? j->questions[item].alert
+                                      : j->winners[item].alert;
+}
+
+uint64_t judge_fingerprint_of(const struct judge *j, size_t item)
+{
+    return j->task == ASK_RESOLVE ? j->resolved[item].identity
+                                  : alert_set_at(j->setup.set, judge_alert_of(j, item))->fingerprint;
+}
+
 void judge_describe(const struct judge *j, size_t item, struct buf *b)
 {
-    size_t i = j->task == ASK_JUDGE       ? item
-               : j->task == ASK_RETRIGGER ? j->questions[item].alert
-                                          : j->winners[item].alert;
-    const struct alert_record *r = alert_set_at(j->setup.set, i);
-    const char *name = alert_set_alertname(j->setup.set, r);
+    const char *name = j->task == ASK_RESOLVE
+                           ? j->resolved[item].alertname
+                           : alert_set_alertname(j->setup.set, alert_set_at(j->setup.set, judge_alert_of(j, item)));
+    if (name == NULL)
+        name = "";
     sentence_add(b, name, strlen(name), 100);
-    buf_addf(b, " (fingerprint %016" PRIx64 ")", r->fingerprint);
+    buf_addf(b, " (fingerprint %016" PRIx64 ")", judge_fingerprint_of(j, item));
+}
+
+uint32_t judge_word_number(struct judge *j, const char *text)
+{
+    if (text == NULL)
+        return 0;
+    for (size_t i = j->n_words; i > 1 && i + 8 > j->n_words; i--) /* codes are few and come again soon */
+        if (j->words[i - 1] == text)
+            return (uint32_t)i - 1;
+    if (j->n_words == 0)
+        j->n_words = 1;
+    xgrow(&j->words, &j->words_cap, j->n_words + 1, sizeof *j->words);
+    j->words[0] = NULL;
+    j->words[j->n_words] = text;
+    return (uint32_t)j->n_words++;
 }
 
 uint32_t judge_name_number(struct judge *j, const char *name)
 {
     for (size_t i = 0; i < j->n_names; i++)
-        if (strcmp(j->names[i], name) == 0)
+        if (strcmp(j->names[i]->name, name) == 0)
             return (uint32_t)i;
     j->names = xrealloc(j->names, (j->n_names + 1) * sizeof *j->names);
-    j->deaths = xrealloc(j->deaths, (j->n_names + 1) * sizeof *j->deaths);
-    j->names[j->n_names] = xstrdup(name);
-    j->deaths[j->n_names] = 0;
+    struct policy_name *p = j->names[j->n_names] = xcalloc(1, sizeof *p);
+    p->name = xstrdup(name);
+    p->info = (struct policy_info){.name = p->name, .file = "", .match = ""};
     return (uint32_t)j->n_names++;
 }
 

@@ -19,6 +19,8 @@ static bool hook_fits(const struct judge *j, uint32_t hook)
         return (hook >= HOOK_FILTER && hook <= HOOK_NAME) || hook == HOOK_TEMPLATE;
     case ASK_RETRIGGER:
         return hook == HOOK_RETRIGGER;
+    case ASK_RESOLVE:
+        return hook == HOOK_RESOLVE;
     case ASK_COMPOSE:
         return hook == HOOK_TITLE || hook == HOOK_BODY || hook == HOOK_TEMPLATE;
     default:
@@ -40,20 +42,6 @@ static int64_t culprit(const struct judge *j, const struct worker_death *d)
     return -1;
 }
 
-static void quarantine(struct judge *j, const char *file)
-{
-    size_t n = j->setup.files->n, i = 0;
-    while (i < n && strcmp(j->setup.files->files[i].name, file) != 0)
-        i++;
-    if (j->quarantined[i]) /* [n]: the default policy */
-        return;
-    j->quarantined[i] = true;
-    char *text =
-        xasprintf("%s has killed %d workers: it is quarantined for this cycle", file, JUDGE_DEATHS_MAX);
-    judge_note_add(j, text);
-    free(text);
-}
-
 /* Counts the death against what the box names. Returns the file to blame, and its policy's number. */
 static const char *charge(struct judge *j, const struct black_box *box, uint32_t *number_r)
 {
@@ -62,20 +50,19 @@ static const char *charge(struct judge *j, const struct black_box *box, uint32_t
         j->template_deaths++;
         return j->task == ASK_JUDGE ? "nameTemplate" : "taskTemplate";
     }
-    const char *file;
+    const struct policy_info *p;
     if (box->policy < j->n_policies) {
-        file = j->policies[box->policy].file;
         *number_r = j->policies[box->policy].name_number;
+        p = &j->policies[box->policy].info;
     } else if (box->policy == POLICY_BASE) {
-        file = "default.lua";
         *number_r = 0;
+        p = &j->names[0]->info;
     } else {
         j->unexplained++;
         return "the worker";
     }
-    if (++j->deaths[*number_r] >= JUDGE_DEATHS_MAX)
-        quarantine(j, file);
-    return file;
+    judge_report_death(j, p, ++j->names[*number_r]->deaths);
+    return p->file;
 }
 
 /* The alert in hand is answered with an error; a sentence says who did what to which alert. */
@@ -98,6 +85,8 @@ static void blame(struct judge *j, size_t item, const struct worker_death *d, bo
     if (!late)
         buf_addf(&b, ": the worker %s", d->how);
     judge_note_add(j, b.data);
+    if (!template)
+        judge_report_poison(j, item);
     judge_refuse(j, item,
                  template ? REASON_ERROR_TEMPLATE
                  : late   ? REASON_POLICY_TIMEOUT
@@ -122,6 +111,14 @@ void judge_died_asking(struct judge *j, const struct worker_death *d)
     }
 }
 
+void judge_died_surveying(struct judge *j, const struct worker_death *d)
+{
+    j->unexplained++; /* no policy was asked anything */
+    char *text = xasprintf("a worker %s while it was shown the alerts", d->how);
+    judge_note_add(j, text);
+    free(text);
+}
+
 void judge_died_loading(struct judge *j, const struct worker_death *d)
 {
     const struct policy_files *f = j->setup.files;
@@ -133,6 +130,8 @@ void judge_died_loading(struct judge *j, const struct worker_death *d)
                    ? xasprintf("%s: loading it %s", f->files[i].name, d->how)
                    : xasprintf("%s: loading it killed the worker, which %s", f->files[i].name, d->how);
         sentences_add(&j->problems, SIZE_MAX, text); /* at most one a file */
+        if (j->file_problems[i] == NULL)
+            j->file_problems[i] = xstrdup(text);
     } else {
         j->unexplained++;
         err_set(&j->last_death, ERR_UNREACHABLE, "no worker becomes ready: the last one %s", d->how);

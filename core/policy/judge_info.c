@@ -1,77 +1,99 @@
-/* What is known of policies and of their words beside the verdicts: see judge.h. */
+/* What a judge knows: see judge.h. */
 #include "policy/judge_private.h"
 
-#include <stdlib.h>
+#include <string.h>
 
-const struct state_change *judge_state(const struct judge *j, size_t alert, size_t *n_r)
+const struct judgement *judge_at(const struct judge *j, size_t alert)
 {
-    (void)j, (void)alert;
-    *n_r = 0;
-    return NULL;
+    return &j->judgements[alert];
 }
 
-int state_item_apply(const char *item, size_t item_len, const char *changes, size_t changes_len, struct buf *out,
-                     struct err *e)
+const char *judge_name(const struct judge *j, const struct judgement *v)
 {
-    (void)changes, (void)changes_len, (void)e;
-    buf_add(out, item, item_len);
-    return 0;
+    return v->answer == JUDGED_KEEP && v->word > 0 ? j->words[v->word] : NULL;
 }
 
-size_t judge_alert_notes(const struct judge *j, size_t alert)
+const char *judge_code(const struct judge *j, const struct judgement *v)
 {
-    (void)j, (void)alert;
-    return 0;
+    return v->answer != JUDGED_KEEP && v->word > 0 ? j->words[v->word] : NULL;
 }
 
-void judge_alert_note(const struct judge *j, size_t alert, size_t i, const char **name_r, const char **value_r)
+const char *judge_policy_name(const struct judge *j, uint32_t policy)
 {
-    (void)j, (void)alert, (void)i;
-    *name_r = *value_r = "";
+    return policy < j->n_names ? j->names[policy]->name : "";
 }
 
 const struct policy_info *judge_policy_info(const struct judge *j, uint32_t policy)
 {
     static const struct policy_info none = {.name = "", .file = "", .match = ""};
-    (void)j, (void)policy;
-    return &none;
+    return policy < j->n_names ? &j->names[policy]->info : &none;
+}
+
+const struct policy_info *judge_policy_named(const struct judge *j, const char *name)
+{
+    for (size_t i = 0; i < j->n_policies; i++)
+        if (strcmp(j->policies[i].info.name, name) == 0)
+            return judge_policy_info(j, j->policies[i].name_number);
+    return NULL;
+}
+
+size_t judge_problems(const struct judge *j)
+{
+    return sentences_len(&j->problems);
+}
+
+/* The lists make what they show when they are asked; nobody can tell. */
+const char *judge_problem(const struct judge *j, size_t i)
+{
+    return sentences_at(&((struct judge *)j)->problems, i);
+}
+
+size_t judge_notes(const struct judge *j)
+{
+    return sentences_len(&j->notes);
+}
+
+const char *judge_note(const struct judge *j, size_t i)
+{
+    return sentences_at(&((struct judge *)j)->notes, i);
 }
 
 size_t judge_lints(const struct judge *j)
 {
-    (void)j;
-    return 0;
+    return j->n_lints;
 }
 
 struct policy_lint judge_lint(const struct judge *j, size_t i)
 {
-    (void)j, (void)i;
-    return (struct policy_lint){.file = "", .sentence = ""};
+    const struct lint *l = &j->lints[i];
+    return (struct policy_lint){l->file, l->line, l->sentence};
 }
 
 const char *judge_file_problem(const struct judge *j, size_t file)
 {
-    (void)j, (void)file;
-    return NULL;
+    return j->file_problems[file];
 }
 
 const uint32_t *judge_file_libs(const struct judge *j, size_t file, size_t *n_r)
 {
-    (void)j, (void)file;
     *n_r = 0;
+    for (size_t i = 0; i < j->n_policies; i++)
+        if (strcmp(j->policies[i].info.file, j->setup.files->files[file].name) == 0) {
+            *n_r = j->policies[i].n_libs;
+            return j->policies[i].libs;
+        }
     return NULL;
 }
 
-int judge_resolve(struct judge *j, const struct resolve_question *questions, size_t n, struct resolve_answer *answers,
-                  judge_done_cb *done, void *arg, struct err *e)
+size_t judge_policies(const struct judge *j)
 {
-    (void)j, (void)questions, (void)n, (void)answers, (void)done, (void)arg;
-    return err_set(e, ERR_BUG, "not asked yet");
+    return j->n_policies;
 }
 
-void resolve_answer_deinit(struct resolve_answer *a)
+void judge_policy(const struct judge *j, size_t i, const char **name_r, const char **file_r,
+                  const char **match_r)
 {
-    free(a->code);
-    free(a->detail);
-    *a = (struct resolve_answer){0};
+    *name_r = j->policies[i].info.name;
+    *file_r = j->policies[i].info.file;
+    *match_r = j->policies[i].info.match;
 }

@@ -29,6 +29,7 @@ void kit_open(struct kit *k, const char *worker, size_t ahead)
         .poll_interval_us = 120 * MOMENT_SECOND,
     };
     k->policies.files = k->files;
+    k->policies.libs = k->libs;
     k->set = alert_set_create();
     k->setup = (struct judge_setup){.spawner = &k->spawner,
                                     .files = &k->policies,
@@ -40,6 +41,11 @@ void kit_open(struct kit *k, const char *worker, size_t ahead)
 void kit_policy(struct kit *k, const char *file, const char *source)
 {
     k->files[k->policies.n++] = (struct policy_file){.name = (char *)file, .source = (char *)source, .len = strlen(source)};
+}
+
+void kit_lib(struct kit *k, const char *file, const char *source)
+{
+    k->libs[k->policies.n_libs++] = (struct policy_file){.name = (char *)file, .source = (char *)source, .len = strlen(source)};
 }
 
 void kit_alert_with(struct kit *k, const char *alertname, const char *labels, const char *annotations)
@@ -88,8 +94,13 @@ static void must(int rc, const struct err *e, struct kit *k)
 
 void kit_judge(struct kit *k)
 {
+    static uint32_t numbers[4] = {0, 1, 2, 3};
     struct err e = {0};
     k->done = false;
+    for (size_t i = 0; i < k->policies.n; i++) {
+        k->files[i].libs = numbers;
+        k->files[i].n_libs = k->policies.n_libs;
+    }
     must(judge_start(k->pool, &k->setup, on_done, k, &k->j, &e), &e, k);
 }
 
@@ -100,13 +111,25 @@ void kit_retrigger(struct kit *k, const struct retrigger_question *q, size_t n, 
     must(judge_retrigger(k->j, q, n, a, on_done, k, &e), &e, k);
 }
 
-void kit_compose(struct kit *k, const size_t *alerts, size_t n, struct composition *c)
+void kit_resolve(struct kit *k, const struct resolve_question *q, size_t n, struct resolve_answer *a)
 {
     struct err e = {0};
     k->done = false;
+    must(judge_resolve(k->j, q, n, a, on_done, k, &e), &e, k);
+}
+
+void kit_compose_questions(struct kit *k, const struct compose_question *q, size_t n, struct composition *c)
+{
+    struct err e = {0};
+    k->done = false;
+    must(judge_compose(k->j, q, n, c, on_done, k, &e), &e, k);
+}
+
+void kit_compose(struct kit *k, const size_t *alerts, size_t n, struct composition *c)
+{
     for (size_t i = 0; i < n; i++)
         k->winners[i] = (struct compose_question){.alert = alerts[i]};
-    must(judge_compose(k->j, k->winners, n, c, on_done, k, &e), &e, k);
+    kit_compose_questions(k, k->winners, n, c);
 }
 
 const char *kit_reason(struct kit *k, size_t alert)
@@ -133,6 +156,18 @@ bool kit_has_problem(struct kit *k, const char *part)
     for (size_t i = 0; i < judge_problems(k->j); i++)
         print_message("problem: %s\n", judge_problem(k->j, i));
     return false;
+}
+
+void kit_again(struct kit *k)
+{
+    judge_free(&k->j);
+    k->policies.n = k->policies.n_libs = 0;
+}
+
+void assert_contains(const char *text, const char *part)
+{
+    if (text == NULL || strstr(text, part) == NULL)
+        fail_msg("\"%s\" is not in \"%s\"", part, text != NULL ? text : "(nothing)");
 }
 
 void kit_close(struct kit *k)

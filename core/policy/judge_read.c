@@ -29,7 +29,7 @@ bool wire_text_is(struct wire_text t, const char *s)
     return t.len == strlen(s) && memcmp(t.s, s, t.len) == 0;
 }
 
-static char *text_dup_or_null(struct wire_text t)
+char *wire_text_dup(struct wire_text t)
 {
     return t.len > 0 ? xstrndup(t.s, t.len) : NULL;
 }
@@ -39,8 +39,7 @@ int judge_check_end(const struct wire_reader *r, const char *what, struct err *e
     return wire_at_end(r) ? 0 : err_set(e, ERR_INVALID, "%s of a wrong length", what);
 }
 
-/* The next item that an answer is owed for. */
-static int get_item(struct judge *j, struct wire_reader *r, uint32_t *item_r, struct err *e)
+int judge_get_item(struct judge *j, struct wire_reader *r, uint32_t *item_r, struct err *e)
 {
     uint32_t id = wire_get_u32(r);
     if (r->bad || j->n_got == j->n_batch || id != j->batch[j->n_got])
@@ -79,9 +78,8 @@ static bool is_error(enum reason r)
     }
 }
 
-/* A reason as the worker may give it; *own_r is a policy's own code, or empty. */
-static int get_reason(struct wire_reader *r, bool error, enum reason word, enum reason *reason_r,
-                      struct wire_text *own_r, struct err *e)
+int judge_get_reason(struct wire_reader *r, bool error, enum reason word, enum reason *reason_r,
+                     struct wire_text *own_r, struct err *e)
 {
     static const char prefix[] = "policy.";
     struct wire_text t;
@@ -117,7 +115,7 @@ static int get_policy(struct judge *j, struct wire_reader *r, uint32_t *number_r
     if (wire_text_is(name, "default"))
         return 0;
     for (size_t i = 0; i < j->n_policies; i++)
-        if (wire_text_is(name, j->policies[i].name)) {
+        if (wire_text_is(name, j->policies[i].info.name)) {
             *number_r = j->policies[i].name_number;
             return 0;
         }
@@ -132,7 +130,7 @@ static void add_fallback(struct judge *j, struct wire_text sentence)
     if (sentence.len == 0)
         return;
     struct buf b = {0};
-    sentence_add(&b, sentence.s, sentence.len, JUDGE_DETAIL_MAX);
+    sentence_add(&b, sentence.s, sentence.len, WIRE_TEXT_SHOWN);
     sentences_add(&j->notes, JUDGE_NOTES_MAX, b.data);
     buf_free(&b);
 }
@@ -145,54 +143,93 @@ static int get_key(struct wire_reader *r, struct wire_text *key_r, struct err *e
         return err_set(e, ERR_INVALID, "a key that is neither there nor not");
     if (has == 0)
         return 0;
-    if (judge_get_text(r, JUDGE_KEY_MAX, "key", key_r, e) != 0)
+    if (judge_get_text(r, WIRE_KEY_MAX, "key", key_r, e) != 0)
         return -1;
     return key_r->len > 0 ? 0 : err_set(e, ERR_INVALID, "an empty key");
 }
 
+/* Why a file cannot be used, when it was not shown to the worker, which says no more than its name. */
+static const char *load_problem(const struct judge *j, struct wire_text detail)
+{
+    const struct policy_files *f = j->setup.files;
+    for (size_t i = 0; i < f->n; i++) {
+        size_t n = strlen(f->files[i].name);
+        if (j->file_problems[i] != NULL && (f->files[i].len == 0 || j->left_out[i]) && detail.len > n &&
+            detail.s[n] == ':' && memcmp(detail.s, f->files[i].name, n) == 0)
+            return j->file_problems[i];
+    }
+    return NULL;
+}
+
+/* What the engine knows better: until when a policy is quarantined, why a file was held back. free() */
+static char *explain(const struct judge *j, uint32_t policy, enum reason reason, struct wire_text *detail)
+{
+    if (reason != REASON_POLICY_LOAD)
+        return judge_explain_quarantine(j, policy, reason, detail);
+    char *text = xstrdup(load_problem(j, *detail));
+    if (text != NULL)
+        *detail = (struct wire_text){text, utf8_cut(text, strlen(text), WIRE_TEXT_SHOWN)};
+    return text;
+}
+
 static int read_judged(struct judge *j, struct wire_reader *r, struct err *e)
 {
-    uint32_t item;
+    uint32_t item, policy;
     struct wire_text detail, own, key, name, name_error, fallback;
     struct judgement v = {0};
+    struct extras x;
     enum reason reason;
-    if (get_item(j, r, &item, e) != 0)
+    if (judge_get_item(j, r, &item, e) != 0)
         return -1;
-    v.answer = wire_get_u8(r);
-    if (v.answer > JUDGED_ERROR)
+    uint8_t answer = wire_get_u8(r);
+    if (answer > JUDGED_ERROR)
         return err_set(e, ERR_INVALID, "an answer that there is not");
-    if (get_reason(r, v.answer == JUDGED_ERROR, REASON_POLICY_FILTER, &reason, &own, e) != 0 ||
-        judge_get_text(r, JUDGE_DETAIL_MAX, "detail", &detail, e) != 0 ||
-        get_policy(j, r, &v.policy, e) != 0 || get_key(r, &key, e) != 0)
+    v.answer = answer & 3;
+    if (judge_get_reason(r, v.answer == JUDGED_ERROR, REASON_POLICY_FILTER, &reason, &own, e) != 0 ||
+        judge_get_text(r, WIRE_TEXT_SHOWN, "detail", &detail, e) != 0 ||
+        get_policy(j, r, &policy, e) != 0 || get_key(r, &key, e) != 0)
         return -1;
     if ((v.answer == JUDGED_DROP) != (reason == REASON_POLICY_FILTER || reason == REASON_POLICY_CODE))
         return err_set(e, ERR_INVALID, "a reason that does not fit the answer");
     int64_t priority = wire_get_i64(r);
     if (priority < 0 || priority > 1000)
         return err_set(e, ERR_INVALID, "a priority outside of 0 to 1000");
-    if (judge_get_text(r, JUDGE_NAME_MAX, "name", &name, e) != 0 ||
-        judge_get_text(r, JUDGE_DETAIL_MAX, "name's error", &name_error, e) != 0 ||
-        judge_get_text(r, JUDGE_DETAIL_MAX, "fallback", &fallback, e) != 0 ||
+    if (judge_get_text(r, WIRE_VALUE_MAX, "name", &name, e) != 0 ||
+        judge_get_text(r, WIRE_TEXT_SHOWN, "name's error", &name_error, e) != 0 ||
+        judge_get_text(r, WIRE_TEXT_SHOWN, "fallback", &fallback, e) != 0 ||
+        judge_get_extras(r, 3, &x, e) != 0 ||
         judge_check_end(r, "a JUDGED", e) != 0)
         return -1;
+    char *better = explain(j, policy, reason, &detail);
+    if (fallback.len == 0 || v.answer == JUDGED_ERROR) /* a hook that the base stood in for is no success either */
+        judge_report_answer(j, policy, reason, detail);
     if (v.answer == JUDGED_KEEP && name_error.len > 0) { /* without a name nothing can be done for it */
         v.answer = JUDGED_ERROR;
         reason = REASON_ERROR_NAME;
         detail = name_error;
     }
-    v.priority = (int16_t)priority;
-    v.reason = (uint8_t)reason;
+    bool room = (name.len == 0 && detail.len == 0) || judge_has_room(j);
+    if (v.answer == JUDGED_KEEP && name.len > 0 && !room) {
+        v.answer = JUDGED_ERROR;
+        reason = REASON_ERROR_NAME;
+        detail = name;
+    }
+    v.policy = policy & 0x3ff; /* POLICY_FILES_MAX and a few; get_policy takes no others */
+    v.priority = (uint32_t)priority & 0x7ff;
+    v.reason = (uint32_t)reason & 0xff;
     v.identity = alert_set_at(j->setup.set, item)->fingerprint;
     if (v.answer == JUDGED_KEEP) {
         v.key = texts_add(&j->texts, key.s, key.len);
-        v.name = texts_add(&j->texts, name.s, name.len);
+        v.word = judge_word_number(j, texts_add(&j->texts, name.s, name.len));
         if (key.len > 0)
             v.identity = identity_of_key(key.s, key.len);
     } else {
-        v.detail = texts_add(&j->texts, detail.s, detail.len);
-        v.code = texts_add(&j->texts, own.s, own.len);
+        v.detail = room ? texts_add(&j->texts, detail.s, detail.len) : j->texts_full;
+        v.word = judge_word_number(j, texts_add(&j->texts, own.s, own.len));
     }
+    free(better);
     j->judgements[item] = v;
+    judge_keep_extras(j, &x, item, policy);
     add_fallback(j, fallback);
     judge_mark(j, item);
     j->n_got++;
@@ -204,22 +241,27 @@ static int read_retriggered(struct judge *j, struct wire_reader *r, struct err *
     uint32_t item, policy;
     struct wire_text detail, own;
     struct retrigger_answer v = {0};
-    if (get_item(j, r, &item, e) != 0)
+    struct extras x;
+    if (judge_get_item(j, r, &item, e) != 0)
         return -1;
     uint8_t answer = wire_get_u8(r);
     if (answer > ANSWER_ERROR)
         return err_set(e, ERR_INVALID, "an answer that there is not");
     v.answer = (enum wire_answer)answer;
     v.at = wire_get_i64(r);
-    if (get_reason(r, v.answer == ANSWER_ERROR, REASON_POLICY_RETRIGGER, &v.reason, &own, e) != 0 ||
-        judge_get_text(r, JUDGE_DETAIL_MAX, "detail", &detail, e) != 0 || get_policy(j, r, &policy, e) != 0 ||
-        judge_check_end(r, "a RETRIGGERED", e) != 0)
+    if (judge_get_reason(r, v.answer == ANSWER_ERROR, REASON_POLICY_RETRIGGER, &v.reason, &own, e) != 0 ||
+        judge_get_text(r, WIRE_TEXT_SHOWN, "detail", &detail, e) != 0 || get_policy(j, r, &policy, e) != 0 ||
+        judge_get_extras(r, 1, &x, e) != 0 || judge_check_end(r, "a RETRIGGERED", e) != 0)
         return -1;
+    char *better = explain(j, policy, v.reason, &detail);
+    judge_report_answer(j, policy, v.reason, detail);
     if (v.answer != ANSWER_AT)
         v.at = MOMENT_NONE;
-    v.code = text_dup_or_null(own);
-    v.detail = text_dup_or_null(detail);
+    v.code = wire_text_dup(own);
+    v.detail = wire_text_dup(detail);
+    free(better);
     j->answers[item] = v;
+    judge_keep_extras(j, &x, j->questions[item].alert, policy);
     judge_mark(j, item);
     j->n_got++;
     return 0;
@@ -240,18 +282,18 @@ static int get_texts(struct wire_reader *r, size_t n, const char *what, char ***
 }
 
 static int read_composition(struct judge *j, struct wire_reader *r, struct composition *c,
-                            struct wire_text *fallback_r, struct err *e)
+                            struct wire_text *fallback_r, struct extras *x_r, struct err *e)
 {
     struct wire_text own, detail, title, body, prompt, branch;
     uint8_t ok = wire_get_u8(r);
     if (ok > 1)
         return err_set(e, ERR_INVALID, "an answer that there is not");
-    if (get_reason(r, !ok, REASON_NONE, &c->reason, &own, e) != 0 ||
-        judge_get_text(r, JUDGE_DETAIL_MAX, "detail", &detail, e) != 0 ||
-        judge_get_text(r, JUDGE_NAME_MAX, "title", &title, e) != 0 ||
-        judge_get_text(r, JUDGE_BODY_MAX, "body", &body, e) != 0 ||
-        judge_get_text(r, JUDGE_PROMPT_MAX, "prompt", &prompt, e) != 0 ||
-        judge_get_text(r, JUDGE_NAME_MAX, "branch", &branch, e) != 0)
+    if (judge_get_reason(r, !ok, REASON_NONE, &c->reason, &own, e) != 0 ||
+        judge_get_text(r, WIRE_TEXT_SHOWN, "detail", &detail, e) != 0 ||
+        judge_get_text(r, WIRE_VALUE_MAX, "title", &title, e) != 0 ||
+        judge_get_text(r, WIRE_BODY_MAX, "body", &body, e) != 0 ||
+        judge_get_text(r, WIRE_PROMPT_MAX, "prompt", &prompt, e) != 0 ||
+        judge_get_text(r, WIRE_VALUE_MAX, "branch", &branch, e) != 0)
         return -1;
     if (ok && c->reason != REASON_NONE)
         return err_set(e, ERR_INVALID, "a reason that does not fit the answer");
@@ -268,11 +310,11 @@ static int read_composition(struct judge *j, struct wire_reader *r, struct compo
         n_annotations = 0;
     c->n_annotations = n_annotations;
     if (get_texts(r, n_annotations, "annotation", &c->annotations, e) != 0 ||
-        judge_get_text(r, JUDGE_DETAIL_MAX, "fallback", fallback_r, e) != 0 ||
-        judge_check_end(r, "a COMPOSED", e) != 0)
+        judge_get_text(r, WIRE_TEXT_SHOWN, "fallback", fallback_r, e) != 0 ||
+        judge_get_extras(r, 2, x_r, e) != 0 || judge_check_end(r, "a COMPOSED", e) != 0)
         return -1;
     c->ok = ok;
-    c->detail = text_dup_or_null(detail);
+    c->detail = wire_text_dup(detail);
     c->title = xstrndup(title.s, title.len);
     c->body = xstrndup(body.s, body.len);
     c->prompt = xstrndup(prompt.s, prompt.len);
@@ -281,14 +323,25 @@ static int read_composition(struct judge *j, struct wire_reader *r, struct compo
     return 0;
 }
 
+static size_t composition_bytes(const struct composition *c)
+{
+    size_t n = c->prompt_len + strlen(c->title) + strlen(c->body) + (c->branch != NULL ? strlen(c->branch) : 0);
+    for (size_t i = 0; i < c->n_labels; i++)
+        n += strlen(c->labels[i]);
+    for (size_t i = 0; i < c->n_annotations; i++)
+        n += strlen(c->annotations[i]);
+    return n;
+}
+
 static int read_composed(struct judge *j, struct wire_reader *r, struct err *e)
 {
     uint32_t item;
     struct wire_text fallback;
     struct composition c = {0};
-    if (get_item(j, r, &item, e) != 0)
+    struct extras x;
+    if (judge_get_item(j, r, &item, e) != 0)
         return -1;
-    if (read_composition(j, r, &c, &fallback, e) != 0) {
+    if (read_composition(j, r, &c, &fallback, &x, e) != 0) {
         if (c.labels == NULL)
             c.n_labels = 0;
         if (c.annotations == NULL)
@@ -296,10 +349,18 @@ static int read_composed(struct judge *j, struct wire_reader *r, struct err *e)
         composition_deinit(&c);
         return -1;
     }
-    j->compositions[item] = c;
+    size_t alert = j->winners[item].alert;
+    judge_keep_extras(j, &x, alert, j->judgements[alert].policy);
     add_fallback(j, fallback);
-    judge_mark(j, item);
     j->n_got++;
+    if (judge_composed_enough(j)) { /* the batch that was under way */
+        composition_deinit(&c);
+        judge_refuse(j, item, REASON_ERROR_TASK, 0, j->composed_full);
+        return 0;
+    }
+    j->composed_bytes += composition_bytes(&c);
+    j->compositions[item] = c;
+    judge_mark(j, item);
     return 0;
 }
 
@@ -309,6 +370,8 @@ int judge_read_answer(struct judge *j, enum wire_type type, struct wire_reader *
         return read_judged(j, r, e);
     if (type == WIRE_RETRIGGERED && j->task == ASK_RETRIGGER)
         return read_retriggered(j, r, e);
+    if (type == WIRE_RESOLVED && j->task == ASK_RESOLVE)
+        return judge_read_resolved(j, r, e);
     if (type == WIRE_COMPOSED && j->task == ASK_COMPOSE)
         return read_composed(j, r, e);
     return err_set(e, ERR_INVALID, "a message out of turn");

@@ -8,24 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MATCH_TEXT_MAX = 4096 };
-
-/* One word, as names of policies are. */
-static int check_word(struct wire_text t, const char *what, struct err *e)
+static void write_problem(struct buf *b, const char *what, struct wire_text sentence)
 {
-    for (size_t i = 0; i < t.len; i++)
-        if ((unsigned char)t.s[i] < 0x20 || t.s[i] == 0x7f)
-            return err_set(e, ERR_INVALID, "%s with control bytes", what);
-    return 0;
+    /* the worker's sentences mostly start with the file and line themselves */
+    if (sentence.len < strlen(what) || memcmp(sentence.s, what, strlen(what)) != 0)
+        buf_addf(b, "%s: ", what);
+    sentence_add(b, sentence.s, sentence.len, WIRE_TEXT_SHOWN);
 }
 
 static void add_problem(struct judge *j, const char *what, struct wire_text sentence)
 {
     struct buf b = {0};
-    /* worker's sentences mostly start with the file and line themselves */
-    if (sentence.len < strlen(what) || memcmp(sentence.s, what, strlen(what)) != 0)
-        buf_addf(&b, "%s: ", what);
-    sentence_add(&b, sentence.s, sentence.len, JUDGE_DETAIL_MAX);
+    write_problem(&b, what, sentence);
     bool known = false; /* later workers of the cycle say the same again */
     for (size_t i = 0; i < j->problems.n; i++)
         known = known || strcmp(j->problems.v[i].text, b.data) == 0;
@@ -34,15 +28,7 @@ static void add_problem(struct judge *j, const char *what, struct wire_text sent
     buf_free(&b);
 }
 
-static int find_file(const struct judge *j, struct wire_text name)
-{
-    for (size_t i = 0; i < j->setup.files->n; i++)
-        if (wire_text_is(name, j->setup.files->files[i].name))
-            return (int)i;
-    return -1;
-}
-
-/* READY's three lists go through twice: checked, then taken. `take` false: only checks. */
+/* READY's lists go through twice: checked, then taken. `take` false: only checks. */
 static int read_broken(struct judge *j, struct wire_reader *r, bool take, struct err *e)
 {
     uint32_t n = wire_get_u32(r);
@@ -51,39 +37,42 @@ static int read_broken(struct judge *j, struct wire_reader *r, bool take, struct
     for (uint32_t i = 0; i < n; i++) {
         struct wire_text file, sentence;
         if (judge_get_text(r, 255, "file name", &file, e) != 0 ||
-            judge_get_text(r, JUDGE_DETAIL_MAX, "sentence", &sentence, e) != 0)
+            judge_get_text(r, WIRE_TEXT_SHOWN, "sentence", &sentence, e) != 0)
             return -1;
-        int number = find_file(j, file);
+        int64_t number = judge_given_file(j, file);
         if (number < 0)
             return err_set(e, ERR_INVALID, "a policy file that it was not given");
         /* why a file of no bytes is broken is known here, and was said */
-        if (take && !j->left_out[number] && j->setup.files->files[number].len > 0)
-            add_problem(j, j->setup.files->files[number].name, sentence);
+        if (!take || j->left_out[number] || j->setup.files->files[number].len == 0)
+            continue;
+        add_problem(j, j->setup.files->files[number].name, sentence);
+        if (j->file_problems[number] == NULL) {
+            struct buf b = {0};
+            write_problem(&b, j->setup.files->files[number].name, sentence);
+            j->file_problems[number] = buf_take(&b);
+        }
     }
     return 0;
 }
 
-static int read_good(struct judge *j, struct wire_reader *r, bool take, struct err *e)
+static int read_lints(struct judge *j, struct wire_reader *r, bool take, struct err *e)
 {
     uint32_t n = wire_get_u32(r);
-    if (n > j->setup.files->n + 1)
-        return err_set(e, ERR_INVALID, "%u policies of %zu", n, j->setup.files->n);
-    if (take)
-        j->policies = xcalloc(n + 1, sizeof *j->policies);
     for (uint32_t i = 0; i < n; i++) {
-        struct wire_text name, file, match;
-        if (judge_get_text(r, POLICY_NAME_MAX, "policy name", &name, e) != 0 ||
-            check_word(name, "policy name", e) != 0 || judge_get_text(r, 255, "file name", &file, e) != 0 ||
-            judge_get_text(r, MATCH_TEXT_MAX, "match", &match, e) != 0)
+        struct wire_text file, sentence;
+        if (judge_get_text(r, 255, "file name", &file, e) != 0)
             return -1;
-        if (name.len == 0 || (find_file(j, file) < 0 && !wire_text_is(file, "default.lua")))
-            return err_set(e, ERR_INVALID, "a policy that it was not given");
-        if (take) {
-            struct policy *p = &j->policies[j->n_policies++];
-            *p = (struct policy){xstrndup(name.s, name.len), xstrndup(file.s, file.len),
-                                 xstrndup(match.s, match.len), 0};
-            p->name_number = judge_name_number(j, p->name);
-        }
+        uint32_t line = wire_get_u32(r);
+        if (judge_get_text(r, WIRE_TEXT_SHOWN, "warning", &sentence, e) != 0)
+            return -1;
+        if (judge_given_file(j, file) < 0 && judge_given_lib(j, file) < 0)
+            return err_set(e, ERR_INVALID, "a warning of a file that it was not given");
+        if (!take || !j->setup.lint || j->n_lints == JUDGE_LINTS_MAX)
+            continue;
+        struct buf b = {0};
+        sentence_add(&b, sentence.s, sentence.len, WIRE_TEXT_SHOWN);
+        j->lints = xrealloc(j->lints, (j->n_lints + 1) * sizeof *j->lints);
+        j->lints[j->n_lints++] = (struct lint){xstrndup(file.s, file.len), buf_take(&b), line};
     }
     return 0;
 }
@@ -114,7 +103,7 @@ static int read_templates(struct judge *j, struct wire_reader *r, bool take, str
     for (uint32_t i = 0; i < n; i++) {
         struct wire_text which, sentence;
         if (judge_get_text(r, TASK_TEXT_MAX, "template's place", &which, e) != 0 ||
-            judge_get_text(r, JUDGE_DETAIL_MAX, "sentence", &sentence, e) != 0)
+            judge_get_text(r, WIRE_TEXT_SHOWN, "sentence", &sentence, e) != 0)
             return -1;
         if (take) {
             struct buf where = {0};
@@ -126,33 +115,51 @@ static int read_templates(struct judge *j, struct wire_reader *r, bool take, str
     return 0;
 }
 
-static int read_ready(struct judge *j, struct wire_reader *r, bool take, struct err *e)
+static bool is_hash(struct wire_text t)
 {
-    if (read_broken(j, r, take, e) != 0 || read_good(j, r, take, e) != 0 ||
-        read_templates(j, r, take, e) != 0)
-        return -1;
-    bool there = wire_get_u8(r) != 0;
-    if (take && !there && j->setup.spawner->policy != NULL) {
-        struct buf b = {0};
-        buf_adds(&b, "no policy is named \"");
-        sentence_add(&b, j->setup.spawner->policy, strlen(j->setup.spawner->policy), 100);
-        buf_adds(&b, "\": its alerts get no Task");
-        add_problem(j, "alerts.kelos.dev/policy", (struct wire_text){b.data, b.len});
-        buf_free(&b);
-    }
-    return judge_check_end(r, "a READY", e);
+    if (t.len != POLICY_HASH - 1)
+        return false;
+    for (size_t i = 0; i < t.len; i++)
+        if (!((t.s[i] >= '0' && t.s[i] <= '9') || (t.s[i] >= 'a' && t.s[i] <= 'f')))
+            return false;
+    return true;
 }
 
-void policies_free(struct judge *j)
+static void add_missing(struct judge *j)
 {
-    for (size_t i = 0; i < j->n_policies; i++) {
-        free(j->policies[i].name);
-        free(j->policies[i].file);
-        free(j->policies[i].match);
-    }
-    free(j->policies);
-    j->policies = NULL;
-    j->n_policies = 0;
+    struct buf b = {0};
+    buf_adds(&b, "no policy is named \"");
+    sentence_add(&b, j->setup.spawner->policy, strlen(j->setup.spawner->policy), 100);
+    buf_adds(&b, "\": its alerts get no Task");
+    add_problem(j, "alerts.kelos.dev/policy", (struct wire_text){b.data, b.len});
+    buf_free(&b);
+}
+
+static int read_ready(struct judge *j, struct wire_reader *r, bool take, struct err *e)
+{
+    struct wire_text hash;
+    if (read_broken(j, r, take, e) != 0 || judge_read_policies(j, r, take, e) != 0 ||
+        read_lints(j, r, take, e) != 0 || read_templates(j, r, take, e) != 0)
+        return -1;
+    uint8_t there = wire_get_u8(r), survey = wire_get_u8(r);
+    if (there > 1 || survey > 1)
+        return err_set(e, ERR_INVALID, "a READY that says neither yes nor no");
+    if (judge_get_text(r, POLICY_HASH - 1, "hash", &hash, e) != 0)
+        return -1;
+    if (!is_hash(hash))
+        return err_set(e, ERR_INVALID, "a hash that is none");
+    if (judge_check_end(r, "a READY", e) != 0)
+        return -1;
+    if (!take)
+        return 0;
+    if (!there && j->setup.spawner->policy != NULL)
+        add_missing(j);
+    char text[POLICY_HASH];
+    memcpy(text, hash.s, POLICY_HASH - 1);
+    text[POLICY_HASH - 1] = '\0';
+    j->survey = survey;
+    judge_index_policies(j, text);
+    return 0;
 }
 
 int judge_read_ready(struct judge *j, struct wire_reader *r, struct err *e)
@@ -160,6 +167,6 @@ int judge_read_ready(struct judge *j, struct wire_reader *r, struct err *e)
     struct wire_reader again = *r;
     if (read_ready(j, r, false, e) != 0)
         return -1;
-    policies_free(j);
+    judge_free_policies(j);
     return read_ready(j, &again, true, e);
 }

@@ -35,12 +35,6 @@ static int close_kit(void **state)
     return 0;
 }
 
-static void assert_contains(const char *text, const char *part)
-{
-    if (text == NULL || strstr(text, part) == NULL)
-        fail_msg("\"%s\" is not in \"%s\"", part, text != NULL ? text : "(nothing)");
-}
-
 static void judges_and_keeps(void **state)
 {
     (void)state;
@@ -61,17 +55,17 @@ static void judges_and_keeps(void **state)
     assert_int_equal(v->priority, 500);
     assert_string_equal(judge_policy_name(k.j, v->policy), "default");
     assert_null(v->key);
-    assert_null(v->name);
+    assert_null(judge_name(k.j, v));
     v = judge_at(k.j, 1);
     assert_int_equal(v->answer, JUDGED_DROP);
     assert_int_equal(v->reason, REASON_POLICY_CODE);
-    assert_string_equal(v->code, "too_quiet");
+    assert_string_equal(judge_code(k.j, v), "too_quiet");
     assert_string_equal(v->detail, "dropped");
     assert_string_equal(judge_policy_name(k.j, v->policy), "10-a");
     v = judge_at(k.j, 2);
     assert_string_equal(v->key, "db-1");
     assert_int_equal(v->identity, identity_of_key("db-1", 4));
-    assert_string_equal(judge_at(k.j, 3)->name, "task-x");
+    assert_string_equal(judge_name(k.j, judge_at(k.j, 3)), "task-x");
     assert_string_equal(kit_reason(&k, 4), "error.name");
     assert_string_equal(judge_at(k.j, 4)->detail, "no such label");
     assert_true(kit_noted(&k, "priority failed: base used (2 times)"));
@@ -422,93 +416,6 @@ static void a_worker_that_never_reads(void **state)
     assert_true(kit_has_problem(&k, "deaf.lua: loading it used more than 300ms"));
 }
 
-/* --- the other questions --- */
-
-static void retriggers(void **state)
-{
-    (void)state;
-    kit_policy(&k, "a.lua", "match Enough\nretrigger Enough never");
-    kit_policy(&k, "b.lua", "match Later\nretrigger Later at 1700000001000000");
-    kit_policy(&k, "c.lua", "match Boom\nretrigger Boom die 11");
-    const char *names[] = {"Plain", "Enough", "Later", "Boom", "Plain"};
-    for (size_t i = 0; i < 5; i++)
-        kit_alert(&k, names[i]);
-    kit_judge(&k);
-    struct retrigger_question q[4];
-    struct retrigger_answer a[4] = {0};
-    for (size_t i = 0; i < 4; i++)
-        q[i] = (struct retrigger_question){4 - i, "task-1", TASK_SUCCEEDED, i == 0, 1, 2, 3, MOMENT_NONE, 7};
-    kit_retrigger(&k, q, 4, a);
-    assert_int_equal(k.err.kind, ERR_NONE);
-    assert_int_equal(a[0].answer, ANSWER_NOW);
-    assert_string_equal(a[0].detail, "task-1 4 1 3 7");
-    assert_int_equal(a[0].at, MOMENT_NONE);
-    assert_int_equal(a[1].answer, ANSWER_ERROR);
-    assert_int_equal(a[1].reason, REASON_POLICY_KILLED);
-    assert_contains(a[1].detail,
-                    "c.lua: retrigger on alert Boom (fingerprint 00000000000000a3): the worker was killed");
-    assert_int_equal(a[2].answer, ANSWER_AT);
-    assert_int_equal(a[2].at, 1700000001000000);
-    assert_int_equal(a[3].answer, ANSWER_NEVER);
-    assert_int_equal(a[3].reason, REASON_POLICY_CODE);
-    assert_string_equal(a[3].code, "enough");
-    for (size_t i = 0; i < 4; i++)
-        retrigger_answer_deinit(&a[i]);
-    kit_retrigger(&k, NULL, 0, NULL); /* nothing to ask is fine too */
-}
-
-static void composes(void **state)
-{
-    (void)state;
-    struct template_pair labels[] = {{(char *)"a", (char *)"{{.ID}}"}, {(char *)"b", (char *)"x"}};
-    k.spawner.labels = labels;
-    k.spawner.n_labels = 2;
-    k.spawner.branch_template = (char *)"fix-{{.ID}}";
-    kit_policy(&k, "a.lua", "match Keyed\nfilter Keyed key db-1");
-    kit_policy(&k, "b.lua", "match Boom\ntitle Boom die 11");
-    kit_policy(&k, "c.lua", "match none\ntemplate Bad fail failed to render prompt template\n");
-    kit_policy(&k, "d.lua", "match none\ntemplate Worse die 9\n");
-    kit_policy(&k, "e.lua", "match none\ntemplate Large large 1048576\n");
-    kit_policy(&k, "f.lua", "match none\ntemplate Larger large 1048577\n");
-    kit_policy(&k, "g.lua", "match none\ntemplate More label\n");
-    const char *names[] = {"Plain", "Keyed", "Boom", "Bad", "Worse", "Large", "Larger", "Plain", "More"};
-    size_t alerts[9];
-    struct composition c[9] = {0};
-    for (size_t i = 0; i < 9; i++) {
-        kit_alert(&k, names[i]);
-        alerts[i] = i;
-    }
-    kit_judge(&k);
-    kit_compose(&k, alerts, 9, c);
-    assert_int_equal(k.err.kind, ERR_NONE);
-    if (!c[0].ok)
-        fail_msg("%s", c[0].detail);
-    assert_string_equal(c[0].title, "Plain");
-    assert_string_equal(c[0].prompt, "prompt");
-    assert_string_equal(c[0].branch, "branch");
-    assert_int_equal(c[0].n_labels, 2);
-    assert_string_equal(c[0].labels[1], "label");
-    assert_int_equal(c[0].n_annotations, 0);
-    assert_string_equal(c[1].body, "db-1"); /* the key went back to the worker */
-    assert_false(c[2].ok);
-    assert_int_equal(c[2].reason, REASON_POLICY_KILLED);
-    assert_contains(c[2].detail, "b.lua: title on alert Boom");
-    assert_false(c[3].ok);
-    assert_int_equal(c[3].reason, REASON_ERROR_TEMPLATE);
-    assert_string_equal(c[3].detail, "failed to render prompt template");
-    assert_int_equal(c[4].reason, REASON_ERROR_TEMPLATE);
-    assert_contains(c[4].detail, "taskTemplate: template on alert Worse");
-    assert_true(c[5].ok);
-    assert_int_equal(c[5].prompt_len, 1048576);
-    assert_false(c[6].ok);
-    assert_contains(c[6].detail, "prompt of 1048577 bytes, at most 1048576");
-    assert_true(c[7].ok);
-    assert_false(c[8].ok);
-    assert_contains(c[8].detail, "another number of labels than asked");
-    for (size_t i = 0; i < 9; i++)
-        composition_deinit(&c[i]);
-}
-
 /* --- what a worker sees --- */
 
 static void a_worker_sees_nothing_of_the_engine(void **state)
@@ -645,8 +552,6 @@ int main(void)
         T(broken_files_of_the_engine),
         T(the_cycle_has_an_end),
         T(a_worker_that_never_reads),
-        T(retriggers),
-        T(composes),
         T(a_worker_sees_nothing_of_the_engine),
         T(setup_carries_no_secrets),
         T(free_at_any_moment),

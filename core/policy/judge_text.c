@@ -14,9 +14,15 @@ const char *texts_add(struct texts *t, const char *s, size_t len)
     const char **slot = &t->recent[XXH3_64bits(s, len) % (sizeof t->recent / sizeof t->recent[0])];
     if (*slot != NULL && strlen(*slot) == len && memcmp(*slot, s, len) == 0)
         return *slot;
+    return *slot = texts_add_bytes(t, s, len);
+}
+
+const char *texts_add_bytes(struct texts *t, const void *bytes, size_t len)
+{
     if (t->arena == NULL)
         t->arena = arena_create();
-    return *slot = arena_strndup(t->arena, s, len);
+    t->bytes += len + 1;
+    return arena_strndup(t->arena, bytes, len);
 }
 
 void texts_deinit(struct texts *t)

@@ -11,8 +11,10 @@
 struct texts {
     struct arena *arena;
     const char *recent[64];
+    size_t bytes; /* kept so far */
 };
 const char *texts_add(struct texts *t, const char *s, size_t len); /* NULL for "" */
+const char *texts_add_bytes(struct texts *t, const void *bytes, size_t len); /* always its own copy */
 void texts_deinit(struct texts *t);
 
 /* Different sentences in the order of their first coming, each with how often it came. */

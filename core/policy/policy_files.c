@@ -4,18 +4,25 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "policy/library_name.h"
+
+#include "bundled_hash.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #define DEFAULT_FILE "default.lua"
+#define DATA_LINK    "..data"
+
+enum { READ_TRIES = 3 };
 
 static bool ends_with(const char *s, const char *end)
 {
@@ -28,27 +35,42 @@ static bool is_policy(const char *name)
     return name[0] != '.' && ends_with(name, ".lua") && !ends_with(name, "_spec.lua");
 }
 
-static void add_problem(struct policy_files *f, const char *file, char *sentence)
+static bool is_library(const char *name)
 {
-    f->problems = xrealloc(f->problems, (f->n_problems + 1) * sizeof *f->problems);
-    f->problems[f->n_problems++] = (struct policy_problem){xstrdup(file), sentence};
+    return strncmp(name, LIBRARY_PREFIX, strlen(LIBRARY_PREFIX)) == 0;
+}
+
+/* May include name it? */
+static bool is_includable(const char *name)
+{
+    return library_name_legal(name, strlen(name) - strlen(".lua"));
 }
 
 /* Bytes of a descriptor, one more than allowed at most. Returns 0 or errno. */
 static int read_bytes(int fd, struct buf *b)
 {
     for (;;) {
-        buf_reserve(b, POLICY_SOURCE_MAX + 1);
-        ssize_t n = read(fd, b->data + b->len, POLICY_SOURCE_MAX + 1 - b->len);
+        buf_reserve(b, WIRE_SOURCE_MAX + 1);
+        ssize_t n = read(fd, b->data + b->len, WIRE_SOURCE_MAX + 1 - b->len);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return errno;
         b->len += (size_t)n;
         b->data[b->len] = '\0';
-        if (n == 0 || b->len > POLICY_SOURCE_MAX)
+        if (n == 0 || b->len > WIRE_SOURCE_MAX)
             return 0;
     }
+}
+
+/* Opens what stands in the directory; a link may not lead out of it (EXDEV). */
+static int open_beneath(int dir, const char *name, int flags)
+{
+    struct open_how how = {.flags = (uint64_t)flags, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    long fd = syscall(SYS_openat2, dir, name, &how, sizeof how);
+    if (fd < 0 && (errno == ENOSYS || errno == EPERM)) /* an old kernel, or an old container runtime's filter */
+        return openat(dir, name, flags | O_NOFOLLOW);
+    return (int)fd;
 }
 
 /* NULL when the file can be used (its source is in `b`), else what is wrong with it. */
@@ -57,7 +79,9 @@ static char *read_source(int dir, const char *name, struct buf *b)
     if (utf8_valid(name, strlen(name)) != strlen(name))
         return xstrdup("its name is not UTF-8");
     /* O_NONBLOCK: opening a FIFO must not wait for somebody to write into it */
-    int fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int fd = open_beneath(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0 && errno == EXDEV)
+        return xstrdup("is a link that leads out of the directory");
     if (fd < 0)
         return xasprintf("cannot be opened: %s", strerror(errno));
     struct stat st;
@@ -72,8 +96,8 @@ static char *read_source(int dir, const char *name, struct buf *b)
         return xstrdup("is no regular file");
     if (b->len == 0)
         return xstrdup("is empty");
-    if (b->len > POLICY_SOURCE_MAX)
-        return xasprintf("is larger than %d KiB", POLICY_SOURCE_MAX / 1024);
+    if (b->len > WIRE_SOURCE_MAX)
+        return xasprintf("is larger than %d KiB", WIRE_SOURCE_MAX / 1024);
     size_t valid = utf8_valid(b->data, b->len);
     if (valid != b->len)
         return xasprintf("is not UTF-8 (byte %zu)", valid + 1);
@@ -87,20 +111,22 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Names of policies in the directory, sorted. Takes over the descriptor. */
-static int list_names(int fd, char ***names_r, size_t *n_r, struct err *e)
+/* Names of policies and libraries in the directory, sorted. */
+static int list_names(int dir, char ***names_r, size_t *n_r, struct err *e)
 {
-    DIR *d = fdopendir(fd);
+    int fd = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
     if (d == NULL) {
         err_set(e, ERR_IO, "%s", strerror(errno));
-        close(fd);
+        if (fd >= 0)
+            close(fd);
         return -1;
     }
     char **names = NULL;
     size_t n = 0, cap = 0;
     struct dirent *entry;
     while ((errno = 0, entry = readdir(d)) != NULL)
-        if (is_policy(entry->d_name) && n <= POLICY_FILES_MAX + 1) { /* one for default.lua */
+        if (is_policy(entry->d_name) && n <= 2 * POLICY_FILES_MAX + 1) { /* one for default.lua, one too many */
             xgrow(&names, &cap, n + 1, sizeof *names);
             names[n++] = xstrdup(entry->d_name);
         }
@@ -113,104 +139,123 @@ static int list_names(int fd, char ***names_r, size_t *n_r, struct err *e)
     return failed ? err_set(e, ERR_IO, "%s", strerror(failed)) : 0;
 }
 
-static void read_file(struct policy_files *f, int dir, const char *name)
+static int read_file(struct policy_files *f, int dir, const char *name, struct err *e)
 {
+    bool lib = is_library(name);
+    struct policy_file **list = lib ? &f->libs : &f->files;
+    size_t *n = lib ? &f->n_libs : &f->n;
+    if (*n == POLICY_FILES_MAX)
+        return err_set(e, ERR_LIMIT, "holds more than %d %s", POLICY_FILES_MAX, lib ? "libraries" : "policies");
     struct buf b = {0};
-    char *problem = read_source(dir, name, &b);
+    char *problem = lib && !is_includable(name)
+                        ? xstrdup("cannot be included by that name: use letters, digits, \".\", \"_\" and \"-\"")
+                        : read_source(dir, name, &b);
     if (problem != NULL) {
-        add_problem(f, name, problem);
+        policy_files_add_problem(f, name, problem);
         buf_clear(&b);
     }
-    f->files = xrealloc(f->files, (f->n + 1) * sizeof *f->files);
-    struct policy_file *file = &f->files[f->n++];
+    free(problem);
+    *list = xrealloc(*list, (*n + 1) * sizeof **list);
+    struct policy_file *file = &(*list)[(*n)++];
     *file = (struct policy_file){.name = xstrdup(name), .len = b.len};
     file->source = xstrndup(b.data != NULL ? b.data : "", b.len); /* exact: `b` has room for the largest */
     buf_free(&b);
+    return 0;
 }
 
-static uint64_t hash_files(const struct policy_files *f)
+/* Every policy may include every library. */
+static void link_libraries(struct policy_files *f)
 {
-    XXH3_state_t *x = XXH3_createState();
-    XXH3_64bits_reset(x);
-    for (size_t i = 0; i < f->n; i++) {
-        uint64_t len = f->files[i].len;
-        XXH3_64bits_update(x, f->files[i].name, strlen(f->files[i].name) + 1);
-        XXH3_64bits_update(x, &len, sizeof len);
-        XXH3_64bits_update(x, f->files[i].source, f->files[i].len);
+    for (size_t i = 0; i < f->n && f->n_libs > 0; i++) {
+        struct policy_file *file = &f->files[i];
+        file->libs = xcalloc(f->n_libs, sizeof *file->libs);
+        for (; file->n_libs < f->n_libs; file->n_libs++)
+            file->libs[file->n_libs] = (uint32_t)file->n_libs;
     }
-    for (size_t i = 0; i < f->n_problems; i++) {
-        XXH3_64bits_update(x, f->problems[i].file, strlen(f->problems[i].file) + 1);
-        XXH3_64bits_update(x, f->problems[i].sentence, strlen(f->problems[i].sentence) + 1);
-    }
-    uint64_t hash = XXH3_64bits_digest(x);
-    XXH3_freeState(x);
-    return hash;
 }
 
-/* The directory itself, or what its ..data stands for. */
-static int open_generation(const char *dir, struct err *e)
+/* What the directory's ..data stands for, or the directory itself. Takes it over. */
+static int open_generation(int dir, struct err *e)
 {
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s", strerror(errno));
-    int data = openat(fd, "..data", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct stat st;
+    int data = open_beneath(dir, DATA_LINK, O_RDONLY | O_DIRECTORY | O_CLOEXEC), failed = errno;
+    if (data < 0 && fstatat(dir, DATA_LINK, &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+        return dir;
+    close(dir);
     if (data < 0)
-        return fd;
-    close(fd);
+        return failed == EXDEV ? err_set(e, ERR_IO, DATA_LINK " is a link that leads out of the directory")
+                               : err_set(e, ERR_IO, DATA_LINK " cannot be opened: %s", strerror(failed));
     return data;
 }
 
-static int read_dir(const char *dir, struct policy_files *f, struct err *e)
+/* The bundled policy itself, as it lies among the ready-made ones, does no harm. Any other would be mistaken for it. */
+static void look_at_default(struct policy_files *f, int dir)
+{
+    struct buf b = {0};
+    char hash[POLICY_HASH];
+    char *problem = read_source(dir, DEFAULT_FILE, &b);
+    if (problem == NULL)
+        policy_hash_bundled(b.data, b.len, hash);
+    if (problem != NULL || strcmp(hash, BUNDLED_HASH) != 0)
+        policy_files_add_problem(f, DEFAULT_FILE,
+                                 "is left out: the name belongs to the bundled default policy; give the file "
+                                 "another name");
+    free(problem);
+    buf_free(&b);
+}
+
+static int read_open_dir(int fd, struct policy_files *f, struct err *e)
 {
     char **names = NULL;
     size_t n = 0;
-    int fd = open_generation(dir, e);
-    if (fd < 0)
-        return -1;
-    int rc = list_names(fcntl(fd, F_DUPFD_CLOEXEC, 0), &names, &n, e);
+    int rc = list_names(fd, &names, &n, e);
     for (size_t i = 0; i < n && rc == 0; i++)
         if (strcmp(names[i], DEFAULT_FILE) == 0)
-            add_problem(f, DEFAULT_FILE,
-                        xstrdup("is left out: the name belongs to the bundled default policy; give "
-                                "the file another name"));
-        else if (f->n == POLICY_FILES_MAX)
-            rc = err_set(e, ERR_LIMIT, "holds more than %d policies", POLICY_FILES_MAX);
+            look_at_default(f, fd);
         else
-            read_file(f, fd, names[i]);
+            rc = read_file(f, fd, names[i], e);
     for (size_t i = 0; i < n; i++)
         free(names[i]);
     free(names);
+    return rc;
+}
+
+/* *moved_r: the directory is no longer the one that was read; an old one may have been half deleted. */
+static int read_dir(const char *dir, struct policy_files *f, bool *moved_r, struct err *e)
+{
+    struct stat read, now;
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s", strerror(errno));
+    fd = open_generation(fd, e);
+    if (fd < 0)
+        return -1;
+    int rc = read_open_dir(fd, f, e);
+    char *data = xasprintf("%s/" DATA_LINK, dir);
+    if (stat(data, &now) == 0 || stat(dir, &now) == 0)
+        *moved_r = fstat(fd, &read) == 0 && (read.st_ino != now.st_ino || read.st_dev != now.st_dev);
+    free(data);
     close(fd);
     return rc;
 }
 
 int policy_files_read(const char *dir, struct policy_files **files_r, struct err *e)
 {
-    struct policy_files *f = xcalloc(1, sizeof *f);
-    if (dir != NULL && read_dir(dir, f, e) != 0) {
+    struct policy_files *f = NULL;
+    bool moved = true;
+    int rc = 0;
+    for (int i = 0; i < READ_TRIES && moved; i++) {
+        policy_files_free(&f);
+        f = xcalloc(1, sizeof *f);
+        moved = false;
+        rc = dir != NULL ? read_dir(dir, f, &moved, e) : 0;
+    }
+    if (rc != 0) {
         policy_files_free(&f);
         return err_wrap(e, "policies in %s", dir);
     }
-    f->hash = hash_files(f);
+    link_libraries(f);
+    f->hash = policy_files_hash(f);
     *files_r = f;
     return 0;
-}
-
-void policy_files_free(struct policy_files **files)
-{
-    struct policy_files *f = *files;
-    if (f == NULL)
-        return;
-    for (size_t i = 0; i < f->n; i++) {
-        free(f->files[i].name);
-        free(f->files[i].source);
-    }
-    for (size_t i = 0; i < f->n_problems; i++) {
-        free(f->problems[i].file);
-        free(f->problems[i].sentence);
-    }
-    free(f->files);
-    free(f->problems);
-    free(f);
-    *files = NULL;
 }

@@ -1,46 +1,61 @@
 /* The policy files of --policies DIR, read by the engine and handed to the worker: *.lua files directly in
  * DIR, in byte order of their names, through one directory descriptor. Where DIR is a mounted ConfigMap, that
- * is the one behind its
- * `..data` link, opened once: all files come from one generation, however often the link moves meanwhile.
- * lib_*.lua are libraries: policies include them. Not policies: *_spec.lua, names that start with ".", and default.lua (the bundled one's name: a problem).
- * The engine never parses them.
+ * is the one behind its `..data` link, opened once: all files come from one generation, however often the link
+ * moves meanwhile.
+ * lib_*.lua are libraries: policies include them. Neither: *_spec.lua, names that start with ".", and default.lua
+ * (the bundled one's name: a problem, unless it is the bundled one to the byte). The engine never parses them.
+ *
+ * A link is followed as long as it stays in the directory: one that leads out of it could name any file that the
+ * engine may read, and the error of a file that is no Lua quotes it.
  *
  * A file that cannot be used (too large, empty, no UTF-8, no regular file, unreadable) is a problem, and
- * stands in `files` with length 0: nobody knows which alerts its match would have claimed, so it may not just
+ * stands in `files` or `libs` with length 0: nobody knows which alerts its match would have claimed, so it may not just
  * vanish. */
 #pragma once
 
 #include "base/err.h"
+#include "policy/policy_hash.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum {
-    POLICY_SOURCE_MAX = 64 * 1024, /* bytes of one file: the parser is quadratic in places */
-    POLICY_FILES_MAX = 200,
-};
+enum { POLICY_FILES_MAX = 200 }; /* policies, and libraries beside them */
 
 struct policy_file {
     char *name;   /* "10-payments.lua" */
     char *source; /* never NULL */
     size_t len;   /* 0: the file cannot be used, see problems */
-    uint32_t *libs; /* numbers of the libraries that it may include; every lib_*.lua of its own generation */
+    uint32_t *libs; /* numbers of the libraries that it may include. As read: every lib_*.lua; as served: its own */
     size_t n_libs;
 };
 
 struct policy_files {
     struct policy_file *files; /* policies; not lib_*.lua */
     size_t n;
-    struct policy_file *libs;  /* lib_*.lua, and where a last good version is served, its libraries too: names may repeat */
+    struct policy_file *libs;  /* lib_*.lua; where a last good version is served, its libraries too: names may repeat */
     size_t n_libs;
-    uint64_t hash; /* XXH3-64 of names and contents: the generation */
+    uint64_t hash; /* XXH3 of names and contents: the generation */
     struct policy_problem {
         char *file, *sentence;
-    } * problems; /* a file that is too large, no UTF-8, no regular file, unreadable */
+    } * problems; /* a file that is too large, no UTF-8, no regular file, unreadable; see policy_problem_text */
     size_t n_problems;
 };
 
 /* `dir` NULL: no files (the default policy judges everything). -1: the directory cannot be read at all, or
- * holds more than POLICY_FILES_MAX policies. */
+ * holds more than POLICY_FILES_MAX policies or libraries. */
 int policy_files_read(const char *dir, struct policy_files **files_r, struct err *e);
 void policy_files_free(struct policy_files **files);
+
+/* "x.lua is empty", "x.lua:3: unexpected symbol": the sentence with the file's name, with which it may begin. free() */
+char *policy_problem_text(const struct policy_problem *p);
+/* Why a file has length 0, or NULL. */
+const struct policy_problem *policy_files_problem(const struct policy_files *f, const char *file);
+
+/* For who puts files together. */
+void policy_files_add_problem(struct policy_files *f, const char *file, const char *sentence);
+uint64_t policy_files_hash(const struct policy_files *f);
+/* Numbers of libraries, in byte order of their names. */
+void policy_libs_sort(const struct policy_files *f, uint32_t *libs, size_t n);
+/* policy_hash_unit of a policy's file and the libraries that it included (numbers in f->libs). */
+void policy_unit_hash(const struct policy_files *f, size_t file, const uint32_t *libs, size_t n_libs,
+                      char out[POLICY_HASH]);

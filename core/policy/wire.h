@@ -49,7 +49,26 @@ enum {
     WIRE_STATE_ITEM_MAX = 4096, /* bytes of all names and values of one key, as written here */
     WIRE_MEMBERS_MAX = 50,      /* alerts of a group that COMPOSE brings along */
 };
+/* What a policy may say. The worker refuses more with a sentence for its author, the engine as nonsense. */
+enum {
+    WIRE_SOURCE_MAX = 64 * 1024, /* bytes of a file: the parser is quadratic in places */
+    WIRE_MATCH_MAX = 4096,
+    WIRE_KEY_MAX = 200,
+    WIRE_PRIORITY_MAX = 1000,
+    WIRE_BODY_MAX = 64 * 1024,
+    WIRE_VALUE_MAX = 64 * 1024,    /* bytes of what a template makes: a name, a branch, a label... */
+    WIRE_PROMPT_MAX = 1024 * 1024, /* ... but of a prompt so many */
+    WIRE_PER_HOUR_MAX = 10000,     /* limits */
+    WIRE_PER_DAY_MAX = 10000,      /* no more than the store remembers: STORE_CREATIONS_MAX */
+    WIRE_RAMP_MAX = 10000,
+    WIRE_SLOTS_MAX = 1000,
+};
 #define WIRE_MAGIC "alertspawner-worker"
+/* How the detail of a policy.timeout goes on when not the hook in hand but the whole worker's life had too little: no
+ * policy is to blame for that. */
+#define WIRE_ALL_HOOKS "all hooks together used more than"
+/* The detail of a policy.memory when the policy is within its own ceiling, but the worker has no more to give. */
+#define WIRE_ALL_MEMORY "all policies together use up the memory of a worker"
 
 enum wire_type {
     WIRE_HELLO = 'H',

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -70,7 +71,10 @@ static size_t frame_max(char type)
         return 4 * 1024 * 1024;
     case WIRE_JUDGED:
     case WIRE_RETRIGGERED:
+    case WIRE_RESOLVED:
         return 128 * 1024;
+    case WIRE_WANT:
+        return 32 * 1024;
     default:
         return 0; /* the engine's own words */
     }
@@ -109,6 +113,12 @@ struct black_box worker_box(const struct worker *w)
                               .hook = b->hook,
                               .policy = b->policy,
                               .instructions = b->instructions};
+}
+
+void worker_be_nice(struct worker *w)
+{
+    if (w->running) /* not reaped: the number is still its own */
+        setpriority(PRIO_PROCESS, (id_t)w->process.pid, 19);
 }
 
 /* The last line it said, which need not be the last bytes. */

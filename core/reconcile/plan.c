@@ -1,8 +1,8 @@
-/* The plan: see plan.h.
+/* The plan's first step, groups and the join with the store: see plan.h.
  *
  * `order` is sorted three times, by identity (groups), by name (shared Task names), and at last by (priority, arrival):
  * joins without another table, n log n, and nothing a hostile alert could make quadratic. */
-#include "reconcile/plan.h"
+#include "reconcile/plan_private.h"
 
 #include "base/mem.h"
 
@@ -57,26 +57,20 @@ static int by_name(const void *a, const void *b, void *arg)
     return c != 0 ? c : compare_place(items, x, y);
 }
 
-static void decide(struct decision *d, enum verdict verdict, enum reason reason)
-{
-    d->verdict = verdict;
-    d->reason = reason;
-}
-
 static void groups_find(struct plan *p, const struct item *items)
 {
     qsort_r(p->order, p->n, sizeof *p->order, by_identity, (void *)items);
     for (size_t i = 0, end; i < p->n; i = end) {
         size_t lead = p->order[i];
         struct decision *leader = &p->decisions[lead];
-        leader->trigger_time = items[lead].starts_at;
+        leader->earliest = (uint32_t)lead;
         for (end = i + 1; end < p->n && items[p->order[end]].identity == items[lead].identity; end++) {
             struct decision *d = &p->decisions[p->order[end]];
             decide(d, VERDICT_SKIP, REASON_GROUP_MEMBER);
             d->match = MATCH_MEMBER;
             d->leader = (uint32_t)lead;
-            if (items[p->order[end]].starts_at < leader->trigger_time)
-                leader->trigger_time = items[p->order[end]].starts_at;
+            if (items[p->order[end]].starts_at < items[leader->earliest].starts_at)
+                leader->earliest = p->order[end];
         }
     }
 }
@@ -149,12 +143,17 @@ static bool says_more(const struct task_fact *x, const struct task_fact *than)
     return c > 0;
 }
 
+static uint32_t number_of(const struct spawner_facts *facts, const struct task_fact *task)
+{
+    return task != NULL ? (uint32_t)(task - facts->tasks) + 1 : 0;
+}
+
 static void store_join(struct decision *d, const struct item *item, const struct spawner_facts *facts,
                        const struct task_index *index)
 {
     char space[ITEM_NAME];
     const struct task_fact *task = spawner_facts_task(facts, item_name(item, space));
-    d->existing = task;
+    d->existing = number_of(facts, task);
     if (task != NULL && !task->owned) {
         decide(d, VERDICT_ERROR, REASON_ERROR_COLLISION);
         d->match = MATCH_FOREIGN;
@@ -162,9 +161,9 @@ static void store_join(struct decision *d, const struct item *item, const struct
     }
     for (size_t i = task_index_first(index, item->identity);
          i < index->n && index->tasks[i]->identity == item->identity; i++)
-        if (says_more(index->tasks[i], d->existing))
-            d->existing = index->tasks[i];
-    task = d->existing;
+        if (says_more(index->tasks[i], task))
+            task = index->tasks[i];
+    d->existing = number_of(facts, task);
     if (task == NULL) {
         d->match = spawner_facts_key(facts, item->identity) != NULL ? MATCH_GONE : MATCH_NONE;
     } else if (task->deleting) {
@@ -182,12 +181,13 @@ struct plan *plan_create(const struct item *items, size_t n, const struct spawne
 {
     struct plan *p = xcalloc(1, sizeof *p);
     p->n = n;
+    p->facts = facts;
     p->decisions = xcalloc(n, sizeof *p->decisions);
     p->order = xcalloc(n, sizeof *p->order);
     for (size_t i = 0; i < n; i++) {
         p->order[i] = (uint32_t)i;
-        p->decisions[i] = (struct decision){
-            .verdict = VERDICT_SKIP, .trigger_time = MOMENT_NONE, .eligible_at = MOMENT_NONE};
+        p->decisions[i] =
+            (struct decision){.verdict = VERDICT_SKIP, .earliest = (uint32_t)i, .eligible_at = MOMENT_NONE};
     }
     groups_find(p, items);
     names_find(p, items);
@@ -215,117 +215,15 @@ struct plan *plan_create(const struct item *items, size_t n, const struct spawne
     return p;
 }
 
-static bool asks(const struct decision *d)
+moment_t plan_trigger_time(const struct plan *p, const struct item *items, size_t item)
 {
-    return d->match == MATCH_FINISHED || d->match == MATCH_GONE;
+    return items[p->decisions[item].earliest].starts_at;
 }
 
-size_t plan_questions(const struct plan *p, size_t *items_r)
+const struct task_fact *plan_existing(const struct plan *p, size_t item)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < p->n; i++)
-        if (asks(&p->decisions[p->order[i]])) {
-            if (items_r != NULL)
-                items_r[n] = p->order[i];
-            n++;
-        }
-    return n;
-}
-
-/* A Task that somebody deletes again and again comes back at most once in a poll interval. A creation that lies further
- * ahead than that is a clock that was set back: it must not silence the alert. */
-static bool recreate_waits(const struct key_fact *key, const struct plan_limits *limits, moment_t now,
-                           moment_t *until_r)
-{
-    moment_t since;
-    if (key == NULL || key->created_at == MOMENT_NONE || __builtin_sub_overflow(now, key->created_at, &since))
-        return false;
-    if (__builtin_add_overflow(key->created_at, limits->poll_interval_us, until_r))
-        *until_r = MOMENT_NONE;
-    return since < limits->poll_interval_us && since > -limits->poll_interval_us;
-}
-
-/* What the item is to have, limits aside: create or retrigger, or why not. */
-static void item_decide(struct decision *d, const struct item *item, const struct spawner_facts *facts,
-                        const struct plan_answer *answer, const struct plan_limits *limits, moment_t now)
-{
-    if (d->match == MATCH_NONE) {
-        decide(d, VERDICT_CREATE, REASON_CREATE_NEW);
-        return;
-    }
-    switch (answer->kind) {
-    case PLAN_ERROR:
-        decide(d, VERDICT_ERROR, answer->reason);
-        return;
-    case PLAN_NEVER:
-        decide(d, VERDICT_SKIP, answer->reason != REASON_NONE ? answer->reason : REASON_DEDUP_FINISHED);
-        return;
-    case PLAN_AT:
-        if (answer->at > now) {
-            decide(d, VERDICT_WAIT, REASON_WAIT_ELIGIBLE);
-            d->eligible_at = answer->at;
-            return;
-        }
-        break;
-    case PLAN_NOW:
-        break;
-    }
-    moment_t until = MOMENT_NONE;
-    if (d->match == MATCH_FINISHED) {
-        decide(d, VERDICT_RETRIGGER, answer->reason != REASON_NONE ? answer->reason : REASON_RETRIGGER_REFIRED);
-    } else if (recreate_waits(spawner_facts_key(facts, item->identity), limits, now, &until)) {
-        decide(d, VERDICT_WAIT, REASON_WAIT_RECREATE);
-        d->eligible_at = until;
-    } else {
-        decide(d, VERDICT_CREATE, REASON_RECREATE_GONE);
-    }
-}
-
-static bool to_be_created(const struct decision *d)
-{
-    return d->verdict == VERDICT_CREATE || d->verdict == VERDICT_RETRIGGER;
-}
-
-static bool takes_name(const struct decision *d)
-{
-    return to_be_created(d) || (d->verdict == VERDICT_WAIT && (d->reason == REASON_LIMIT_TOTAL ||
-                                                               d->reason == REASON_LIMIT_CONCURRENCY));
-}
-
-void plan_decide(struct plan *p, const struct item *items, const struct spawner_facts *facts,
-                 const struct plan_answer *answers, const struct plan_limits *limits, moment_t now)
-{
-    size_t cap = 0, max_active = (size_t)limits->max_concurrency;
-    uint64_t max_total = (uint64_t)limits->max_total_tasks;
-    for (size_t i = 0; i < p->n; i++) {
-        size_t item = p->order[i];
-        struct decision *d = &p->decisions[item];
-        const struct plan_answer *answer = asks(d) ? answers++ : NULL;
-        if (d->match != MATCH_NONE && answer == NULL)
-            continue;
-        /* The first of a name is decided before the others; from then on its `leader` is who took the name. */
-        struct decision *first = &p->decisions[d->leader];
-        if (first != d && takes_name(&p->decisions[first->leader])) {
-            decide(d, VERDICT_SKIP, REASON_DEDUP_NAME);
-            d->match = MATCH_NAME;
-            d->leader = first->leader;
-            d->existing = NULL;
-            continue;
-        }
-        item_decide(d, &items[item], facts, answer, limits, now);
-        if (to_be_created(d)) {
-            if (max_total > 0 && facts->total_created + p->n_work >= max_total) {
-                decide(d, VERDICT_WAIT, REASON_LIMIT_TOTAL);
-            } else if (max_active > 0 && p->active + p->n_work >= max_active) {
-                decide(d, VERDICT_WAIT, REASON_LIMIT_CONCURRENCY);
-            } else {
-                xgrow(&p->work, &cap, p->n_work + 1, sizeof *p->work);
-                p->work[p->n_work++] = item;
-            }
-        }
-        if (takes_name(d))
-            first->leader = item;
-    }
+    uint32_t number = p->decisions[item].existing;
+    return number > 0 ? &p->facts->tasks[number - 1] : NULL;
 }
 
 const struct task_fact *plan_replaces(const struct item *item, const struct spawner_facts *facts)
@@ -342,6 +240,7 @@ void plan_free(struct plan **p)
     free((*p)->decisions);
     free((*p)->order);
     free((*p)->work);
+    free((*p)->use);
     free(*p);
     *p = NULL;
 }

@@ -53,15 +53,13 @@ struct decision {
     enum reason reason : 8;
     enum item_match match : 8;
     uint32_t leader;       /* MATCH_MEMBER, MATCH_NAME: number of the item that leads; else private */
-    moment_t trigger_time; /* of a leader: earliest startsAt of its group */
-    moment_t eligible_at;  /* verdict wait: when it may come again; MOMENT_NONE: unknown */
-    /* MATCH_ACTIVE, MATCH_DELETING, MATCH_FOREIGN: the Task in the way. MATCH_FINISHED: the one to ask the policy about
-     * (of all finished ones with the item's name or identity, the last to complete). Else NULL. Which Task a retrigger
-     * replaces is another question: plan_replaces. Points into the facts. */
-    const struct task_fact *existing;
+    uint32_t earliest;     /* of a leader: the item of its group with the earliest startsAt, see plan_trigger_time */
+    uint32_t existing;     /* see plan_existing: number in the facts' tasks + 1, or 0 */
+    moment_t eligible_at;  /* verdict wait: when it may come again, if nothing else is in its way; MOMENT_NONE: unknown */
 };
 
-/* What a policy wants of its own Tasks (`limits`, `mode`), and what it has had. 0: no such limit. */
+/* What a policy wants of its own Tasks (`limits`, `mode`), and what it has had. 0: no such limit. An item is held to the
+ * limits of the policy that judged it; the slots of a reserve are counted over all unfinished Tasks of the spawner. */
 struct policy_limits {
     uint32_t per_hour, per_day; /* Tasks created in a sliding hour and day, retriggers included */
     uint32_t ramp;              /* Tasks in the first cycle after the start; twice as many in each that follows */
@@ -81,13 +79,17 @@ struct plan_limits {
 };
 enum { RAMP_CYCLES_MAX = 16 };                /* after so many cycles the ramp is over */
 
+struct policy_use; /* see policy_use.h */
 struct plan {
     struct decision *decisions;  /* one per item, same order as the items */
-    uint32_t *order;             /* item numbers by (priority, arrival) */
+    uint32_t *order;             /* item numbers by (priority, arrival); NULL once decided */
     size_t n;
     size_t *work;                /* items to create or retrigger, in order; n_work of them */
     size_t n_work;
     size_t active;               /* owned Tasks before this cycle that are unfinished or being deleted */
+    struct policy_use *use;      /* by plan_limits.policies, once decided */
+    size_t n_policies;
+    const struct spawner_facts *facts;
 };
 
 /* Step 1: groups (one leader per identity by (priority, startsAt, fingerprint); its place in the order is its own) and
@@ -102,6 +104,15 @@ size_t plan_questions(const struct plan *p, size_t *items_r /* room for n */);
  * may have a new Task (even if a limit makes it wait) takes the name, as upstream's first Create does. */
 void plan_decide(struct plan *p, const struct item *items, const struct spawner_facts *facts,
                  const struct plan_answer *answers, const struct plan_limits *limits, moment_t now);
+/* When what the item leads began: the earliest startsAt of its group. */
+moment_t plan_trigger_time(const struct plan *p, const struct item *items, size_t item);
+/* MATCH_ACTIVE, MATCH_DELETING, MATCH_FOREIGN: the Task in the way. MATCH_FINISHED: the one to ask the policy about (of all
+ * finished ones with the item's name or identity, the last to complete). Else NULL. Which Task a retrigger replaces is
+ * another question: plan_replaces. */
+const struct task_fact *plan_existing(const struct plan *p, size_t item);
+/* Number in plan.work, once decided; PLAN_NO_WORK for the others. */
+enum { PLAN_NO_WORK = -1 };
+int32_t plan_work(const struct plan *p, size_t item);
 /* The finished Task that creating this work must delete first: ours, and of the item's name. NULL: the name is free. */
 const struct task_fact *plan_replaces(const struct item *item, const struct spawner_facts *facts);
 void plan_free(struct plan **p);

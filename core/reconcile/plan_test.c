@@ -22,7 +22,7 @@ enum { ROOM = 8 };
 static const moment_t NOW = 10000 * S;
 static const int64_t POLL = 120 * S;
 
-_Static_assert(sizeof(struct decision) <= 32, "100,000 of them are in memory");
+_Static_assert(sizeof(struct decision) <= 24, "100,000 of them are in memory");
 
 struct want {
     enum verdict verdict;
@@ -219,9 +219,9 @@ static void test_details(void **state)
     assert_int_equal(plan_questions(p, questions), 2);
     assert_int_equal(questions[0], 3); /* best priority first */
     assert_int_equal(questions[1], 1);
-    assert_int_equal(p->decisions[1].trigger_time, 4 * S);
-    assert_ptr_equal(p->decisions[1].existing, &tasks[2]); /* finished later than the one that has the name */
-    assert_ptr_equal(p->decisions[3].existing, &tasks[1]);
+    assert_int_equal(plan_trigger_time(p, items, 1), 4 * S);
+    assert_ptr_equal(plan_existing(p, 1), &tasks[2]); /* finished later than the one that has the name */
+    assert_ptr_equal(plan_existing(p, 3), &tasks[1]);
     assert_int_equal(p->decisions[0].match, MATCH_MEMBER);
     assert_int_equal(p->decisions[0].leader, 1);
     assert_int_equal(p->decisions[2].leader, 1);
@@ -230,13 +230,16 @@ static void test_details(void **state)
     plan_decide(p, items, &facts, answers, &limits, NOW);
     assert_int_equal(p->n_work, 1);
     assert_int_equal(p->work[0], 1);
+    assert_int_equal(plan_work(p, 1), 0);
+    assert_int_equal(plan_work(p, 0), PLAN_NO_WORK);
+    assert_int_equal(plan_work(p, 3), PLAN_NO_WORK);
     assert_int_equal(p->decisions[3].verdict, VERDICT_SKIP);
     plan_free(&p);
 
     /* A Task that finished without saying when counts as the last. */
     tasks[0].completed_at = NONE;
     p = plan_create(items, 4, &facts);
-    assert_ptr_equal(p->decisions[1].existing, &tasks[0]);
+    assert_ptr_equal(plan_existing(p, 1), &tasks[0]);
     plan_free(&p);
 
     struct spawner_facts nothing = {0};

@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 static void cycle_step(struct cycle *c);
 
@@ -105,6 +104,16 @@ static void fail(struct cycle *c, const struct err *e)
 
 /* ---- what the others say ---- */
 
+static void on_memory(void *arg, struct spawner_memory *memory, const struct err *e)
+{
+    struct cycle *c = arg;
+    c->memory = memory;
+    if (e != NULL)
+        fail(c, e);
+    else
+        cycle_step(c);
+}
+
 static void on_polled(void *arg, struct alert_set *set, const struct err *e)
 {
     struct cycle *c = arg;
@@ -150,11 +159,17 @@ static void on_applied(void *arg, const struct store_result *results, size_t n, 
 
 /* ---- starting each part; 0, or -1 with e ---- */
 
+static int start_remembering(struct cycle *c, struct err *e)
+{
+    return c->env.store->ops->memory(c->env.store, c->spawner, c->now, on_memory, c, e);
+}
+
 static int start_poll(struct cycle *c, struct err *e)
 {
+    if (c->memory->episodes == NULL)
+        c->memory->episodes = episodes_create();
     const struct spawner *s = c->spawner;
-    if (policy_files_read(c->env.policies_dir, &c->files, e) != 0)
-        return err_wrap(e, "reading policies");
+    c->files = policy_set_get(c->env.policies);
     struct poll_auth auth = {0};
     if (spawner_auth(c->spawners, s, c->env.secrets_dir, &auth, e) != 0)
         return -1;
@@ -175,15 +190,25 @@ static int start_poll(struct cycle *c, struct err *e)
 
 static int start_judging(struct cycle *c, struct err *e)
 {
+    cycle_observe(c);
     struct judge_setup setup = {
-        .spawner = c->spawner, .files = c->files, .set = c->set, .now = c->now, .limits = c->env.limits};
+        .spawner = c->spawner,
+        .files = c->files,
+        .set = c->set,
+        .now = c->now,
+        .limits = c->env.limits,
+        .memory = c->memory,
+        .health = c->run != NULL ? c->run->health : NULL,
+    };
     return judge_start(c->env.pool, &setup, on_judged, c, &c->judge, e);
 }
 
 static int start_asking(struct cycle *c, struct err *e)
 {
+    cycle_keep(c);
     if (cycle_make_items(c, e) != 0)
         return -1;
+    cycle_make_policies(c);
     c->plan = plan_create(c->items, c->n_items, c->facts);
     cycle_make_questions(c);
     if (c->n_asked == 0)
@@ -191,8 +216,17 @@ static int start_asking(struct cycle *c, struct err *e)
     return judge_retrigger(c->judge, c->questions, c->n_asked, c->answers, on_judged, c, e);
 }
 
+static int start_resolving(struct cycle *c, struct err *e)
+{
+    cycle_make_resolve_questions(c);
+    if (c->n_resolve == 0)
+        return 1;
+    return judge_resolve(c->judge, c->resolve_questions, c->n_resolve, c->resolve_answers, on_judged, c, e);
+}
+
 static int start_composing(struct cycle *c, struct err *e)
 {
+    cycle_take_resolve_answers(c);
     cycle_decide(c);
     if (c->plan->n_work == 0)
         return 1;
@@ -203,19 +237,28 @@ static int start_applying(struct cycle *c, struct err *e)
 {
     if (cycle_make_tasks(c, e) != 0)
         return -1;
-    for (size_t i = 0; i < judge_problems(c->judge); i++)
-        cycle_add_note(c, xstrdup(judge_problem(c->judge, i)));
+    cycle_note_problems(c);
     for (size_t i = 0; i < judge_notes(c->judge); i++)
         cycle_add_note(c, xstrdup(judge_note(c->judge, i)));
     if (c->mode == CYCLE_PLAN)
         return 1;
+    cycle_make_states(c);
     cycle_make_status(c);
     struct cycle_status status = store_status(c);
-    struct store_changes changes = {.creates = c->creates, .n_creates = c->n_creates, .status = &status};
+    struct store_changes changes = {
+        .creates = c->creates,
+        .n_creates = c->n_creates,
+        .cancels = c->cancels,
+        .n_cancels = c->n_cancels,
+        .states = c->states,
+        .n_states = c->n_states,
+        .episodes = c->memory->episodes,
+        .status = &status,
+    };
     return c->env.store->ops->apply(c->env.store, c->spawner, &changes, c->now, on_applied, c, e);
 }
 
-/* Was every creation carried out as the status said? Then it need not be written again. */
+/* Was everything carried out as the status said? Then it need not be written again. */
 static bool as_planned(const struct cycle *c)
 {
     for (size_t i = 0; i < c->n_creates; i++) {
@@ -223,46 +266,10 @@ static bool as_planned(const struct cycle *c)
         if (o->verdict != VERDICT_CREATE && o->verdict != VERDICT_RETRIGGER)
             return false;
     }
+    for (size_t i = 0; i < c->n_endings; i++)
+        if (c->endings[i].verdict == VERDICT_ERROR && c->endings[i].reason == REASON_ERROR_STORE)
+            return false;
     return true;
-}
-
-/* A policy that does not load says the same of every alert: each sentence is logged once a cycle, and not more than so
- * many different ones. */
-enum { ERRORS_LOGGED = 20 };
-
-static void log_error_row(struct cycle *c, const struct cycle_row *row, uint64_t said[ERRORS_LOGGED], size_t *n_said)
-{
-    uint64_t h = XXH3_64bits_withSeed(row->detail, strlen(row->detail), XXH3_64bits(row->reason, strlen(row->reason)));
-    for (size_t i = 0; i < *n_said; i++)
-        if (said[i] == h)
-            return;
-    if (*n_said == ERRORS_LOGGED)
-        return;
-    said[(*n_said)++] = h;
-    log_error(c->who, "alert %s (%s): %s: %s", row->alertname, row->fingerprint, row->reason, row->detail);
-}
-
-/* One line for each Task, one for the cycle: what an operator greps for. */
-static void log_outcome(struct cycle *c)
-{
-    size_t counts[VERDICT_COUNT], n_said = 0;
-    uint64_t said[ERRORS_LOGGED];
-    cycle_count(c, counts);
-    struct cycle_row row;
-    for (size_t i = 0; i < cycle_rows(c); i++) {
-        cycle_row(c, i, &row);
-        if (row.verdict == VERDICT_CREATE || row.verdict == VERDICT_RETRIGGER)
-            log_info(c->who, "%s Task %s for %s (%s): %s", row.verdict == VERDICT_CREATE ? "created" : "retriggered",
-                     row.task, row.alertname, row.fingerprint, row.reason);
-        else if (row.verdict == VERDICT_ERROR)
-            log_error_row(c, &row, said, &n_said);
-        else
-            log_debug(c->who, "alert %s (%s): %s %s %s", row.alertname, row.fingerprint, verdict_name(row.verdict),
-                      row.reason, row.detail);
-    }
-    log_info(c->who, "cycle done: %zu alerts: %zu created, %zu retriggered, %zu skipped, %zu waiting, %zu errors",
-             cycle_rows(c), counts[VERDICT_CREATE], counts[VERDICT_RETRIGGER], counts[VERDICT_SKIP],
-             counts[VERDICT_WAIT], counts[VERDICT_ERROR]);
 }
 
 /* Decides what comes next. A start_* returns 0 when it will call back, 1 when there was nothing to do, -1 on failure. */
@@ -282,6 +289,10 @@ static void cycle_step(struct cycle *c)
                 note_status(c);
                 return;
             }
+            c->state = C_REMEMBERING;
+            rc = start_remembering(c, &e);
+            break;
+        case C_REMEMBERING:
             c->state = C_POLLING;
             rc = start_poll(c, &e);
             break;
@@ -298,6 +309,10 @@ static void cycle_step(struct cycle *c)
             rc = start_asking(c, &e);
             break;
         case C_ASKING:
+            c->state = C_RESOLVING;
+            rc = start_resolving(c, &e);
+            break;
+        case C_RESOLVING:
             c->state = C_COMPOSING;
             rc = start_composing(c, &e);
             break;
@@ -307,7 +322,9 @@ static void cycle_step(struct cycle *c)
             break;
         case C_APPLYING:
             if (c->env.logs)
-                log_outcome(c);
+                cycle_log(c);
+            if (c->mode == CYCLE_ACT && c->run != NULL && c->run->cycles < UINT32_MAX)
+                c->run->cycles++;
             if (c->mode == CYCLE_ACT && !as_planned(c))
                 note_status(c);
             else
@@ -323,7 +340,7 @@ static void cycle_step(struct cycle *c)
 }
 
 struct cycle *cycle_start(const struct cycle_env *env, const struct spawner_set *spawners, const struct spawner *spawner,
-                          enum cycle_mode mode, cycle_done_cb *done, void *arg)
+                          enum cycle_mode mode, struct spawner_run *run, cycle_done_cb *done, void *arg)
 {
     struct cycle *c = xcalloc(1, sizeof *c);
     c->env = *env;
@@ -331,6 +348,7 @@ struct cycle *cycle_start(const struct cycle_env *env, const struct spawner_set 
     c->spawner = spawner;
     c->who = spawner_who(spawner);
     c->mode = mode;
+    c->run = run;
     c->done = done;
     c->arg = arg;
     c->now = moment_now();
@@ -352,6 +370,7 @@ void cycle_cancel(struct cycle *c)
         break;
     case C_JUDGING:
     case C_ASKING:
+    case C_RESOLVING:
     case C_COMPOSING:
         judge_free(&c->judge); /* its done will not come */
         err_set(&e, ERR_CONFLICT, "cancelled");
@@ -374,8 +393,8 @@ static void free_outcomes(struct cycle *c)
     }
     free(c->compositions);
     free(c->outcomes);
-    free(c->work_of);
     free(c->winners);
+    free(c->members);
     free(c->creates);
     free(c->create_work);
 }
@@ -387,6 +406,15 @@ void cycle_free(struct cycle **cycle)
         return;
     *cycle = NULL;
     free_outcomes(c);
+    cycle_states_free(c);
+    for (size_t i = 0; i < c->n_resolve && c->resolve_answers != NULL; i++)
+        resolve_answer_deinit(&c->resolve_answers[i]);
+    free(c->resolve_questions);
+    free(c->resolve_answers);
+    free(c->resolve_tasks);
+    free(c->endings);
+    free(c->cancels);
+    free(c->cancel_ending);
     for (size_t i = 0; i < c->n_asked; i++)
         retrigger_answer_deinit(&c->answers[i]);
     free(c->asked);
@@ -396,8 +424,12 @@ void cycle_free(struct cycle **cycle)
     judge_free(&c->judge);
     plan_free(&c->plan);
     spawner_facts_free(&c->facts);
+    spawner_memory_free(&c->memory);
+    free(c->policies);
+    free(c->policy_numbers);
+    free(c->created);
     alert_set_free(&c->set);
-    policy_files_free(&c->files);
+    policy_set_put(c->env.policies, c->files);
     status_deinit(&c->status);
     free(c->items);
     free(c->name_errors);

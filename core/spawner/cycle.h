@@ -7,6 +7,7 @@
 #include "alerts/poll.h"
 #include "base/err.h"
 #include "policy/judge.h"
+#include "policy/policy_set.h"
 #include "reconcile/plan.h"
 #include "tasks/store.h"
 
@@ -22,12 +23,18 @@ struct cycle_env {
     struct http_client *http;
     struct worker_pool *pool;
     struct store *store;
-    const char *policies_dir;  /* --policies, or NULL */
+    struct policy_set *policies; /* a cycle holds one generation from its start to its end */
     const char *secrets_dir;   /* --secrets, or NULL */
     uint64_t max_bytes;        /* --max-response-bytes */
     int64_t poll_timeout_us;   /* --timeout */
     struct judge_limits limits;
     bool logs; /* cycles say in the log how they went; otherwise it is up to who started them */
+};
+
+/* What one run of the engine knows of a spawner from its earlier cycles. */
+struct spawner_run {
+    uint32_t cycles;              /* that were complete and acted: the ramp's */
+    struct policy_health *health;
 };
 
 enum cycle_mode {
@@ -44,15 +51,18 @@ struct cycle_row {
     const char *detail;    /* "" or a sentence */
     const char *task;      /* name, or "" */
     const char *policy;    /* which policy judged, or "" */
+    const char *policy_hash; /* of its reload unit, or "" */
+    moment_t eligible_at;  /* verdict wait: when it may come; MOMENT_NONE: unknown */
+    size_t notes;          /* that its policy made, see cycle_row_note */
 };
 
 struct cycle;
 typedef void cycle_done_cb(void *arg, struct cycle *c);
 
 /* Starts a cycle; `done` is called exactly once, never from inside. The spawner (and the set that holds its secrets)
- * must live until then. */
+ * must live until then, and so must `run` (NULL: there was no cycle before, as for `once` and `plan`). */
 struct cycle *cycle_start(const struct cycle_env *env, const struct spawner_set *spawners, const struct spawner *spawner,
-                          enum cycle_mode mode, cycle_done_cb *done, void *arg);
+                          enum cycle_mode mode, struct spawner_run *run, cycle_done_cb *done, void *arg);
 /* Gives up what can be given up (a poll, judging); a transaction that has begun is finished. */
 void cycle_cancel(struct cycle *c);
 /* After done only. */
@@ -61,8 +71,12 @@ void cycle_free(struct cycle **c);
 /* Why the cycle failed as a whole, or NULL. */
 const struct err *cycle_error(const struct cycle *c);
 const struct spawner *cycle_spawner(const struct cycle *c);
-size_t cycle_rows(const struct cycle *c); /* 0 when it failed or the spawner is suspended */
+/* A row for every alert that Alertmanager returned, then one for every Task whose alerts have resolved and that its policy
+ * had cancelled. 0 when it failed or the spawner is suspended. */
+size_t cycle_rows(const struct cycle *c);
+size_t cycle_alerts(const struct cycle *c); /* how many of the rows are alerts */
 void cycle_row(struct cycle *c, size_t i, struct cycle_row *row_r);
+void cycle_row_note(const struct cycle *c, size_t i, size_t note, const char **name_r, const char **value_r);
 void cycle_count(const struct cycle *c, size_t counts_r[VERDICT_COUNT]);
 /* Sentences that belong to the cycle, not to one alert: policies that did not load, fallbacks, branch names that were
  * made legal. Already logged when the environment says so. */

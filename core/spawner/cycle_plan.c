@@ -42,9 +42,10 @@ static int make_name(struct cycle *c, size_t alert, const struct judgement *j, s
     char name[TASK_NAME_MAX + 1];
     *name_r = NULL;
     *error_r = NULL;
-    if (j->name != NULL) {
+    const char *rendered = judge_name(c->judge, j);
+    if (rendered != NULL) {
         struct err why;
-        if (task_name_sanitise(j->name, strlen(j->name), name, &why) != 0) {
+        if (task_name_sanitise(rendered, strlen(rendered), name, &why) != 0) {
             *error_r = arena_strdup(c->strings, why.msg);
             return 0;
         }
@@ -67,6 +68,23 @@ static int make_name(struct cycle *c, size_t alert, const struct judgement *j, s
     return 0;
 }
 
+_Static_assert(POLICY_FILES_MAX + 1 < UINT8_MAX, "item.policy numbers every policy, and the default one");
+
+/* The number of an answer's policy among those of the items. Neighbours mostly have the same. */
+static uint8_t policy_number(struct cycle *c, uint32_t number, uint8_t hint)
+{
+    if (hint < c->n_policies && c->policy_numbers[hint] == number)
+        return hint;
+    for (size_t i = 0; i < c->n_policies; i++)
+        if (c->policy_numbers[i] == number)
+            return (uint8_t)i;
+    if (c->n_policies == UINT8_MAX)
+        return UINT8_MAX; /* cannot be: it would have no limits */
+    c->policy_numbers = xrealloc(c->policy_numbers, (c->n_policies + 1) * sizeof *c->policy_numbers);
+    c->policy_numbers[c->n_policies] = number;
+    return (uint8_t)c->n_policies++;
+}
+
 int cycle_make_items(struct cycle *c, struct err *e)
 {
     size_t n = alert_set_len(c->set), kept = 0;
@@ -76,6 +94,7 @@ int cycle_make_items(struct cycle *c, struct err *e)
     if (c->spawner->name_template != NULL)
         c->name_errors = xcalloc(kept, sizeof *c->name_errors);
     struct buf space = {0}, id = {0};
+    uint8_t policy = 0;
     int rc = 0;
     for (size_t i = 0; i < n && rc == 0; i++) {
         const struct alert_record *r = alert_set_at(c->set, i);
@@ -84,10 +103,12 @@ int cycle_make_items(struct cycle *c, struct err *e)
             continue;
         char *error = NULL;
         struct item *item = &c->items[c->n_items];
+        policy = policy_number(c, j->policy, policy);
         *item = (struct item){.fingerprint = r->fingerprint,
                               .identity = j->identity,
                               .priority = j->priority,
                               .starts_at = r->starts_at,
+                              .policy = policy,
                               .alert = (uint32_t)i};
         rc = make_name(c, i, j, &space, &id, &item->name, &item->digits, &error, e);
         if (c->name_errors != NULL)
@@ -137,7 +158,7 @@ void cycle_make_questions(struct cycle *c)
                                          .created_at = MOMENT_NONE,
                                          .completed_at = MOMENT_NONE,
                                          .starts_at = MOMENT_NONE,
-                                         .trigger_at = d->trigger_time};
+                                         .trigger_at = plan_trigger_time(c->plan, c->items, c->asked[i])};
         if (k != NULL) {
             q->task = k->task;
             q->phase = k->phase;
@@ -146,14 +167,76 @@ void cycle_make_questions(struct cycle *c)
             q->starts_at = k->starts_at;
             q->attempts = k->attempts;
         }
-        if (d->existing != NULL) { /* what the Task itself says is newer than what we remember */
-            q->task = d->existing->name;
-            q->phase = d->existing->phase;
-            q->created_at = d->existing->created_at;
-            q->completed_at = d->existing->completed_at;
-            q->starts_at = d->existing->starts_at;
+        const struct task_fact *existing = plan_existing(c->plan, c->asked[i]);
+        if (existing != NULL) { /* what the Task itself says is newer than what we remember */
+            q->task = existing->name;
+            q->phase = existing->phase;
+            q->created_at = existing->created_at;
+            q->completed_at = existing->completed_at;
+            q->starts_at = existing->starts_at;
         }
     }
+}
+
+/* As plan_create chooses who leads. */
+static int compare_members(const struct item *x, const struct item *y)
+{
+#define COMPARE(a, b) (((a) > (b)) - ((a) < (b)))
+    int r = COMPARE(x->priority, y->priority);
+    if (r == 0)
+        r = COMPARE(x->starts_at, y->starts_at);
+    if (r == 0)
+        r = COMPARE(x->fingerprint, y->fingerprint);
+    return r != 0 ? r : COMPARE(x->alert, y->alert);
+}
+
+/* Puts an item in its place among the first of its group; `have` of them are there. */
+static void member_insert(const struct cycle *c, size_t *members, size_t have, size_t item)
+{
+    size_t at = have < WIRE_MEMBERS_MAX ? have : WIRE_MEMBERS_MAX;
+    if (at == WIRE_MEMBERS_MAX && compare_members(&c->items[item], &c->items[members[--at]]) > 0)
+        return;
+    for (; at > 0 && compare_members(&c->items[item], &c->items[members[at - 1]]) < 0; at--)
+        members[at] = members[at - 1];
+    members[at] = item;
+}
+
+/* The groups that the winners lead: the first WIRE_MEMBERS_MAX of each, in order, the leader first. */
+static void groups_make(struct cycle *c)
+{
+    size_t n = c->plan->n_work, room = 0;
+    for (size_t i = 0; i < c->n_items; i++) {
+        const struct decision *d = &c->plan->decisions[i];
+        int32_t w = d->match == MATCH_MEMBER ? plan_work(c->plan, d->leader) : PLAN_NO_WORK;
+        if (w != PLAN_NO_WORK)
+            c->winners[w].n_group++;
+    }
+    for (size_t w = 0; w < n; w++) {
+        struct compose_question *q = &c->winners[w];
+        if (q->n_group++ > 0) { /* the leader is one of them */
+            q->n_members = q->n_group < WIRE_MEMBERS_MAX ? q->n_group : WIRE_MEMBERS_MAX;
+            room += q->n_members;
+        }
+    }
+    if (room == 0)
+        return;
+    c->members = xcalloc(room, sizeof *c->members);
+    size_t *have = xcalloc(n, sizeof *have), *next = c->members;
+    for (size_t w = 0; w < n; w++)
+        if (c->winners[w].n_members > 0) {
+            c->winners[w].members = next;
+            next[have[w]++] = c->plan->work[w];
+            next += c->winners[w].n_members;
+        }
+    for (size_t i = 0; i < c->n_items; i++) {
+        const struct decision *d = &c->plan->decisions[i];
+        int32_t w = d->match == MATCH_MEMBER ? plan_work(c->plan, d->leader) : PLAN_NO_WORK;
+        if (w != PLAN_NO_WORK)
+            member_insert(c, (size_t *)c->winners[w].members, have[w]++, i);
+    }
+    for (size_t i = 0; i < room; i++)
+        c->members[i] = c->items[c->members[i]].alert;
+    free(have);
 }
 
 void cycle_decide(struct cycle *c)
@@ -170,7 +253,10 @@ void cycle_decide(struct cycle *c)
     }
     struct plan_limits limits = {.max_concurrency = c->spawner->max_concurrency,
                                  .max_total_tasks = c->spawner->max_total_tasks,
-                                 .poll_interval_us = c->spawner->poll_interval_us};
+                                 .poll_interval_us = c->spawner->poll_interval_us,
+                                 .policies = c->policies,
+                                 .n_policies = c->n_policies,
+                                 .cycles = c->run != NULL ? c->run->cycles : 0};
     plan_decide(c->plan, c->items, c->facts, answers, &limits, c->now);
     free(answers);
     size_t n = c->plan->n_work;
@@ -179,172 +265,18 @@ void cycle_decide(struct cycle *c)
     c->winners = xcalloc(n, sizeof *c->winners);
     c->compositions = xcalloc(n, sizeof *c->compositions);
     c->outcomes = xcalloc(n, sizeof *c->outcomes);
-    c->work_of = xcalloc(c->n_items, sizeof *c->work_of);
     for (size_t w = 0; w < n; w++) {
         size_t i = c->plan->work[w];
         c->winners[w].alert = c->items[i].alert;
-        c->work_of[i] = (uint32_t)w + 1;
+        if (c->asked_of != NULL && c->asked_of[i] > 0)
+            c->winners[w].last = &c->questions[c->asked_of[i] - 1];
         c->outcomes[w].verdict = c->plan->decisions[i].verdict;
         c->outcomes[w].reason = c->plan->decisions[i].reason;
     }
-}
-
-static void work_failed(struct outcome *o, enum reason reason, const char *detail)
-{
-    o->verdict = VERDICT_ERROR;
-    o->reason = reason;
-    free(o->detail);
-    o->detail = xstrdup(detail);
+    groups_make(c);
 }
 
 const struct retrigger_answer *cycle_answer(const struct cycle *c, size_t item)
 {
     return c->asked_of != NULL && c->asked_of[item] > 0 ? &c->answers[c->asked_of[item] - 1] : NULL;
-}
-
-/* The policy's own word on re-firing, if it gave one; else NULL. Into the cycle's arena. */
-static const char *own_reason(struct cycle *c, size_t item)
-{
-    const struct retrigger_answer *a = cycle_answer(c, item);
-    if (a == NULL || a->code == NULL)
-        return NULL;
-    char *s = xasprintf("policy.%s", a->code);
-    const char *kept = arena_strdup(c->strings, s);
-    free(s);
-    return kept;
-}
-
-static int make_task(struct cycle *c, size_t w, const char *name, struct buf *space, struct buf *alertname,
-                     struct err *e)
-{
-    struct outcome *o = &c->outcomes[w];
-    const struct composition *comp = &c->compositions[w];
-    const struct item *item = &c->items[c->plan->work[w]];
-    if (!comp->ok) {
-        work_failed(o, comp->reason, comp->detail != NULL ? comp->detail : "");
-        return 0;
-    }
-    struct alert a;
-    if (alert_set_read(c->set, item->alert, space, &a, e) != 0)
-        return -1;
-    buf_clear(alertname);
-    buf_adds(alertname, "");
-    alert_text(&a, alert_label(&a, "alertname"), alertname);
-    const struct judgement *j = judge_at(c->judge, item->alert);
-    struct task_doc_input in = {
-        .spawner = c->spawner,
-        .composition = comp,
-        .name = name,
-        .identity = item->identity,
-        .alertname = alertname->data,
-        .starts_at = c->plan->decisions[c->plan->work[w]].trigger_time,
-        .policy = judge_policy_name(c->judge, j->policy),
-        .reason = o->reason,
-        .reason_text = own_reason(c, c->plan->work[w]),
-        .credential_pick = item->identity,
-    };
-    char *warning = NULL;
-    struct err why;
-    if (task_doc_build(&in, &o->task, &warning, &why) != 0)
-        work_failed(o, REASON_ERROR_TASK, why.msg);
-    if (warning != NULL) {
-        cycle_add_note(c, xasprintf("Task %s: %s", name, warning));
-        free(warning);
-    }
-    return 0;
-}
-
-int cycle_make_tasks(struct cycle *c, struct err *e)
-{
-    size_t n = c->plan->n_work;
-    c->creates = xcalloc(n, sizeof *c->creates);
-    c->create_work = xcalloc(n, sizeof *c->create_work);
-    struct buf space = {0}, alertname = {0};
-    int rc = 0;
-    for (size_t w = 0; w < n && rc == 0; w++) {
-        const struct item *item = &c->items[c->plan->work[w]];
-        char made[ITEM_NAME];
-        const char *name = arena_strdup(c->strings, item_name(item, made));
-        rc = make_task(c, w, name, &space, &alertname, e);
-        if (rc != 0 || c->outcomes[w].task == NULL)
-            continue;
-        const struct task_fact *old = plan_replaces(item, c->facts);
-        c->create_work[c->n_creates] = w;
-        c->creates[c->n_creates++] = (struct store_create){
-            .identity = item->identity,
-            .starts_at = c->plan->decisions[c->plan->work[w]].trigger_time,
-            .name = name,
-            .task = c->outcomes[w].task,
-            .replace = old != NULL,
-            .replace_uid = old != NULL ? old->uid : NULL,
-            .replace_resource_version = old != NULL ? old->resource_version : NULL,
-        };
-    }
-    buf_free(&space);
-    buf_free(&alertname);
-    return rc;
-}
-
-void cycle_take_results(struct cycle *c, const struct store_result *results, size_t n)
-{
-    for (size_t i = 0; i < n && i < c->n_creates; i++) {
-        struct outcome *o = &c->outcomes[c->create_work[i]];
-        switch (results[i].outcome) {
-        case STORE_CREATED:
-            break;
-        case STORE_EXISTS_OURS:
-        case STORE_CHANGED: /* somebody else was faster: the next cycle sees what they did */
-            o->verdict = VERDICT_SKIP;
-            o->reason = REASON_DEDUP_ACTIVE;
-            free(o->detail);
-            o->detail = xstrdup(results[i].err.msg);
-            break;
-        case STORE_DELETING:
-            o->verdict = VERDICT_WAIT;
-            o->reason = REASON_WAIT_DELETION;
-            break;
-        case STORE_EXISTS_FOREIGN:
-            work_failed(o, REASON_ERROR_COLLISION, results[i].err.msg);
-            break;
-        case STORE_FAILED:
-            work_failed(o, REASON_ERROR_STORE, results[i].err.msg);
-            break;
-        }
-    }
-}
-
-/* Counts errors and finds the first one's words. */
-static uint64_t count_errors(struct cycle *c, char **first_r)
-{
-    size_t counts[VERDICT_COUNT];
-    struct cycle_row row;
-    *first_r = NULL;
-    cycle_count(c, counts);
-    if (counts[VERDICT_ERROR] > 0 && cycle_first_error(c, &row))
-        *first_r = xasprintf("%s (%s): %s: %s", row.alertname, row.fingerprint, row.reason, row.detail);
-    return counts[VERDICT_ERROR];
-}
-
-void cycle_make_status(struct cycle *c)
-{
-    char *first = NULL;
-    uint64_t created = 0;
-    for (size_t i = 0; i < c->n_creates; i++)
-        created += c->outcomes[c->create_work[i]].verdict <= VERDICT_RETRIGGER;
-    struct status_input in = {
-        .suspended = c->spawner->suspend,
-        .failure = c->failed ? &c->err : NULL,
-        .source_failed = c->source_failed,
-        .discovered = (int64_t)c->n_items,
-        .total_created = (c->facts != NULL ? c->facts->total_created : 0) + created,
-        .max_total_tasks = c->spawner->max_total_tasks,
-        .now = c->now,
-    };
-    if (!c->failed && !in.suspended)
-        in.n_errors = count_errors(c, &first);
-    in.first_error = first;
-    if (c->judge != NULL && judge_problems(c->judge) > 0)
-        in.policy_problem = judge_problem(c->judge, 0);
-    status_make(&in, &c->status);
-    free(first);
 }

@@ -41,6 +41,16 @@ static char *completed(const struct status_input *in, cJSON *list)
     add_condition(list, "Suspended", false, "Running", "TaskSpawner is running", in->now);
     add_condition(list, "DiscoveryError", in->n_errors > 0, in->n_errors > 0 ? "TaskCreationFailed" : "NoErrors",
                   in->n_errors > 0 ? m.data : "Task creation succeeded for all discovered items", in->now);
+    if (in->n_limited > 0) {
+        char when[MOMENT_TEXT];
+        moment_format_s(moment_ceil_s(in->next_eligible), when);
+        buf_addf(&m, "; %" PRIu64 " wait%s for a limit%s%s", in->n_limited, in->n_limited == 1 ? "s" : "",
+                 when[0] != '\0' ? ", the next may go at " : "", when);
+    }
+    if (in->frozen != NULL)
+        buf_addf(&m, "; %s", in->frozen);
+    if (in->policy_problem != NULL)
+        buf_addf(&m, "; %s", in->policy_problem);
     add_condition(list, "SourceReachable", true, "PollSucceeded", "Alertmanager answered completely", in->now);
     add_limit(list, in);
     return buf_take(&m);

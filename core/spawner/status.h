@@ -18,6 +18,9 @@ struct status_input {
     int32_t max_total_tasks;
     uint64_t n_errors;             /* decisions with verdict error */
     const char *first_error;       /* one of them, or NULL */
+    uint64_t n_limited;            /* decisions that wait for a limit */
+    moment_t next_eligible;        /* when the first of them may come; MOMENT_NONE: unknown */
+    const char *frozen;            /* why nothing is taken as resolved now, or NULL */
     const char *policy_problem;    /* first problem with a policy, or NULL */
     moment_t now;
 };

@@ -53,6 +53,29 @@ static void test_errors_and_limits(void **state)
     assert_string_equal(condition(&s, "MaxTotalTasksReached", "message"),
                         "Total tasks created (20) has reached maxTotalTasks (20)");
     assert_string_equal(condition(&s, "PolicyReady", "message"), "a.lua:3: unexpected symbol");
+    assert_non_null(strstr(s.message, "; a.lua:3: unexpected symbol"));
+    status_deinit(&s);
+}
+
+/* What waits for a limit, and a collapse of the count, are told; the error's own condition stays free of them. */
+static void test_waiting_and_frozen(void **state)
+{
+    (void)state;
+    struct status_input in = {.discovered = 3, .total_created = 1, .n_limited = 1, .next_eligible = MOMENT_NONE};
+    struct status s;
+    status_make(&in, &s);
+    assert_string_equal(s.message, "Discovered 3 items, created 1 tasks total; 1 waits for a limit");
+    status_deinit(&s);
+    in.n_limited = 2;
+    in.next_eligible = 90 * MOMENT_SECOND + 1; /* never shown too early */
+    in.frozen = "the number of alerts fell";
+    in.n_errors = 1;
+    in.first_error = "A: policy.error: no";
+    status_make(&in, &s);
+    assert_string_equal(s.message, "Discovered 3 items, created 1 tasks total; 1 error(s): A: policy.error: no; 2 wait for a "
+                                   "limit, the next may go at 1970-01-01T00:01:31Z; the number of alerts fell");
+    assert_string_equal(condition(&s, "DiscoveryError", "message"),
+                        "Discovered 3 items, created 1 tasks total; 1 error(s): A: policy.error: no");
     status_deinit(&s);
 }
 
@@ -85,6 +108,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_running),
         cmocka_unit_test(test_errors_and_limits),
+        cmocka_unit_test(test_waiting_and_frozen),
         cmocka_unit_test(test_failed_and_suspended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

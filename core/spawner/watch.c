@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "policy/policy_health.h"
 #include "spawner/spawner.h"
 
 #include <stdlib.h>
@@ -21,8 +22,10 @@ struct watch {
     const struct spawner *spawner; /* of `from` */
     uv_timer_t timer;
     struct cycle *cycle;
+    struct spawner_run run;
     uint64_t began;                 /* uv_now when the last cycle started; 0: none yet */
     bool dirty;                     /* something changed: run again */
+    uint64_t wanted;                /* uv_now at which it shall run at the latest; 0: at its own pace */
     bool gone;                      /* no longer wanted */
     struct shared_set *next_from;   /* a changed document waits until the cycle has ended */
     const struct spawner *next_spawner;
@@ -61,6 +64,7 @@ static void watch_remove(struct watch *w)
     w->all->n--;
     set_unref(w->from);
     set_unref(w->next_from);
+    policy_health_free(&w->run.health);
     uv_close((uv_handle_t *)&w->timer, on_closed);
 }
 
@@ -114,14 +118,24 @@ static void watch_step(struct watch *w, bool due)
         return;
     uint64_t now = uv_now(w->all->env.loop);
     uint64_t interval = (uint64_t)(w->spawner->poll_interval_us / 1000);
-    uint64_t soonest = w->dirty ? WATCH_POKE_MS : interval;
-    if (due || w->began == 0 || now - w->began >= soonest) {
+    uint64_t at = w->began + (w->dirty ? WATCH_POKE_MS : interval);
+    if (w->wanted != 0 && w->wanted < at)
+        at = w->wanted;
+    if (due || w->began == 0 || now >= at) {
         w->dirty = false;
+        w->wanted = 0;
         w->began = now;
-        w->cycle = cycle_start(&w->all->env, w->from->set, w->spawner, CYCLE_ACT, on_cycle, w);
+        w->cycle = cycle_start(&w->all->env, w->from->set, w->spawner, CYCLE_ACT, &w->run, on_cycle, w);
         return;
     }
-    uv_timer_start(&w->timer, on_timer, w->began + soonest - now, 0);
+    uv_timer_start(&w->timer, on_timer, at - now, 0);
+}
+
+/* A moment within which many spawners that all want to run shall be spread. */
+static uint64_t spread_ms(const struct spawner *s)
+{
+    uint64_t spread = (uint64_t)(s->poll_interval_us / 1000 / 4);
+    return (uint64_t)random() % ((spread < WATCH_SPREAD_MS ? spread : WATCH_SPREAD_MS) + 1);
 }
 
 struct watches *watches_create(const struct cycle_env *env, void (*done)(void *arg), void *arg)
@@ -148,14 +162,13 @@ static void watch_add(struct watches *all, struct shared_set *from, const struct
     w->from = from;
     from->refs++;
     w->spawner = s;
+    w->run.health = policy_health_create();
     w->next = all->list;
     all->list = w;
     uv_timer_init(all->env.loop, &w->timer);
     w->timer.data = w;
-    uint64_t spread = (uint64_t)(s->poll_interval_us / 1000 / 4);
-    spread = spread < WATCH_SPREAD_MS ? spread : WATCH_SPREAD_MS;
     /* The first spawner runs at once: somebody is looking at the terminal. */
-    uv_timer_start(&w->timer, on_timer, all->n++ == 0 ? 0 : (uint64_t)random() % (spread + 1), 0);
+    uv_timer_start(&w->timer, on_timer, all->n++ == 0 ? 0 : spread_ms(s), 0);
     log_info(spawner_who(s), "watching %s every %llds", s->url, (long long)(s->poll_interval_us / MOMENT_SECOND));
     for (size_t i = 0; i < s->n_warnings; i++)
         log_warn(spawner_who(s), "%s", s->warnings[i]);
@@ -216,6 +229,19 @@ void watches_poke(struct watches *all, const char *ns, const char *name)
         return;
     w->dirty = true;
     watch_step(w, false);
+}
+
+void watches_poke_all(struct watches *all)
+{
+    uint64_t now = uv_now(all->env.loop);
+    for (struct watch *w = all->list, *next; w != NULL; w = next) {
+        next = w->next; /* a step may remove one */
+        if (w->began == 0)
+            continue; /* its first cycle is still to come */
+        uint64_t at = now + spread_ms(w->spawner), soonest = w->began + WATCH_POKE_MS;
+        w->wanted = at > soonest ? at : soonest;
+        watch_step(w, false);
+    }
 }
 
 void watches_stop(struct watches *all, void (*ended)(void *arg), void *arg)

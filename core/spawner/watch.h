@@ -20,6 +20,8 @@ struct watches *watches_create(const struct cycle_env *env, void (*done)(void *a
 void watches_update(struct watches *w, struct spawner_set *set);
 /* A reason for a cycle: a Task of that spawner finished or went. Unknown names are ignored. */
 void watches_poke(struct watches *w, const char *ns, const char *name);
+/* The same for all of them (their policies have changed), spread as first cycles are. */
+void watches_poke_all(struct watches *w);
 /* No new cycles; `ended` is called once none runs, perhaps at once. */
 void watches_stop(struct watches *w, void (*ended)(void *arg), void *arg);
 void watches_cancel(struct watches *w); /* cancels running cycles */

@@ -45,12 +45,31 @@ void spawner_facts_free(struct spawner_facts **facts)
         free(f->tasks[i].name);
         free(f->tasks[i].uid);
         free(f->tasks[i].resource_version);
+        free(f->tasks[i].policy);
+        free(f->tasks[i].alertname);
     }
     for (size_t i = 0; i < f->n_keys; i++)
         free(f->keys[i].task);
     free(f->tasks);
     free(f->keys);
     free(f);
+}
+
+void spawner_memory_free(struct spawner_memory **memory)
+{
+    struct spawner_memory *m = *memory;
+    *memory = NULL;
+    if (m == NULL)
+        return;
+    episodes_free(&m->episodes);
+    for (size_t i = 0; i < m->n_policies; i++)
+        free(m->policies[i]);
+    for (size_t i = 0; i < m->n_states; i++)
+        free(m->states[i].item);
+    free(m->policies);
+    free(m->creations);
+    free(m->states);
+    free(m);
 }
 
 static int compare_task(const void *name, const void *fact)

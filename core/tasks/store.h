@@ -66,15 +66,16 @@ struct state_fact {           /* ctx.state of one key of one policy */
     uint32_t policy;
     uint64_t identity;
     uint32_t version;         /* the policy's state_version that wrote it */
-    moment_t touched_at;      /* its key was last seen; STATE_KEEP after that it goes */
+    moment_t touched_at;      /* its key was last seen (to an hour); STORE_STATE_KEEP after that it goes */
     char *item;               /* a wire tree 'm' of scalars, see policy/wire.h; the store does not look inside */
     size_t len;
 };
 struct spawner_memory {
-    struct episodes *episodes;
+    struct episodes *episodes; /* never NULL; the receiver may take it: then NULL is put here */
     char **policies;          /* names */
     size_t n_policies;
-    struct creation_fact *creations; /* of the last 24 hours, oldest first; at most STORE_CREATIONS_MAX newest */
+    struct creation_fact *creations; /* of the last 24 hours, oldest first; the STORE_CREATIONS_MAX newest are kept.
+                                        None is later than the `now` of the question */
     size_t n_creations;
     struct state_fact *states; /* by (policy name, identity) */
     size_t n_states;
@@ -83,7 +84,9 @@ enum { STORE_CREATIONS_MAX = 10000, STORE_STATE_POLICY_MAX = 1 << 20 /* bytes of
 #define STORE_STATE_KEEP (24 * 3600 * MOMENT_SECOND)
 void spawner_memory_free(struct spawner_memory **memory);
 
-/* One key's new ctx.state. Written only when `create` is -1 or that creation succeeds. */
+/* One key's new ctx.state. Written or removed only when `create` is -1 or that creation succeeds. A key is seen when its
+ * state is written, and when an alert is there that was kept last under its identity (episodes_identity_known): so a
+ * state lives as long as its key fires, and goes within an hour after STORE_STATE_KEEP since. */
 struct store_state {
     const char *policy;
     uint64_t identity;
@@ -134,14 +137,16 @@ struct store_changes {
     size_t n_cancels;
     const struct store_state *states;
     size_t n_states;
-    const struct episodes *episodes;   /* its changed and forgotten rows and its counters; NULL: leave */
+    const struct episodes *episodes;   /* its changed and forgotten rows and its counters; NULL: leave, and no state
+                                          expires */
     const struct cycle_status *status; /* NULL: leave */
 };
 
 typedef void store_memory_cb(void *arg, struct spawner_memory *memory, const struct err *e); /* receiver owns memory */
 typedef void store_facts_cb(void *arg, struct spawner_facts *facts, const struct err *e); /* receiver owns facts */
 /* Results of the creations, then of the cancellations (STORE_CREATED: it is gone; STORE_CHANGED: it has started or is
- * another one now). */
+ * another one now). A Task to cancel that is gone already is STORE_CREATED too. A cancelled Task's key keeps its facts,
+ * as those of any Task that is gone. */
 typedef void store_apply_cb(void *arg, const struct store_result *results, size_t n, const struct err *e);
 
 struct spawner;

@@ -179,8 +179,8 @@ static void annotations_add(cJSON *meta, const struct task_doc_input *in)
 {
     /* The ordinal is the store's: a template that wrote one would spoil its counter. */
     static const char *const ours[] = {STORE_ANN_FINGERPRINT, STORE_ANN_STARTS_AT, STORE_ANN_POLICY,
-                                       STORE_ANN_REASON,      STORE_ANN_ALERTNAME, STORE_ANN_ORDINAL,
-                                       NULL};
+                                       STORE_ANN_POLICY_HASH, STORE_ANN_REASON,    STORE_ANN_ALERTNAME,
+                                       STORE_ANN_ORDINAL,     NULL};
     const struct spawner *sp = in->spawner;
     cJSON *annotations = add(meta, "annotations", cJSON_CreateObject());
     char text[MOMENT_TEXT];
@@ -192,6 +192,7 @@ static void annotations_add(cJSON *meta, const struct task_doc_input *in)
     const char *const pairs[][2] = {
         {STORE_ANN_ALERTNAME, in->alertname},
         {STORE_ANN_POLICY, in->policy},
+        {STORE_ANN_POLICY_HASH, in->policy_hash},
         {STORE_ANN_REASON, in->reason_text != NULL ? in->reason_text : reason_code(in->reason)},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)

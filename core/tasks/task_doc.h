@@ -22,6 +22,7 @@ struct task_doc_input {
     const char *alertname;  /* "" when absent */
     moment_t starts_at;
     const char *policy;     /* which policy decided */
+    const char *policy_hash; /* which version of it, or NULL */
     enum reason reason;     /* create.new, recreate.gone, retrigger.refired, or the policy's own: `reason_text` wins */
     const char *reason_text; /* "policy.<code>", or NULL */
     uint64_t credential_pick; /* chooses an entry of spec.credentials: any number, e.g. the identity */

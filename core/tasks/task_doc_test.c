@@ -130,17 +130,21 @@ static void test_most(void **state)
     f.spawner.api_version = "alerts.kelos.dev/v1alpha1";
     f.composition.branch = "fix/alert-a";
     f.in.reason_text = "policy.page";
+    f.in.policy_hash = "0123456789abcdef0123456789abcdef";
     f.in.alertname = "";
     label(&f, "team", "");
     label(&f, "kelos.dev/taskspawner", "somebody-else");
     annotation(&f, "alerts.kelos.dev/fingerprint", "forged");
     annotation(&f, "alerts.kelos.dev/starts-at", "forged");
     annotation(&f, "alerts.kelos.dev/ordinal", "99999");
+    annotation(&f, "alerts.kelos.dev/policy-hash", "forged");
     annotation(&f, "Example.COM/note", "caf\303\251 \"x\"\n");
     check_task(&f, META "\"labels\":{\"kelos.dev/taskspawner\":\"oom-remediator\",\"team\":\"\"},"
                         "\"annotations\":{\"alerts.kelos.dev/fingerprint\":\"00c0ffee12345678\","
                         "\"alerts.kelos.dev/starts-at\":\"2026-11-22T08:15:30.123456Z\","
-                        "\"alerts.kelos.dev/policy\":\"default\",\"alerts.kelos.dev/reason\":\"policy.page\","
+                        "\"alerts.kelos.dev/policy\":\"default\","
+                        "\"alerts.kelos.dev/policy-hash\":\"0123456789abcdef0123456789abcdef\","
+                        "\"alerts.kelos.dev/reason\":\"policy.page\","
                         "\"Example.COM/note\":\"caf\303\251 \\\"x\\\"\\n\"},"
                         "\"ownerReferences\":[{\"apiVersion\":\"alerts.kelos.dev/v1alpha1\",\"kind\":\"AlertSpawner\","
                         "\"name\":\"oom-remediator\",\"uid\":\"8f3b\",\"controller\":true}]},"

@@ -1,15 +1,14 @@
 -- What a policy file returned: is it one? Nothing of it reaches C unchecked. Each check returns a sentence, or nothing
 -- when all is well.
 
-local HOOKS, suggest, seal, zone_legal = ...
+local HOOKS, suggest, seal, zone_legal, most = ...
 
-local LIMITS = {per_hour = 10000, per_day = 100000, ramp = 10000} -- and the most that each may be
-local RESERVE = {slots = {1, 1000}, priority = {0, 1000}}
+local LIMITS = {"per_day", "per_hour", "ramp"}
+local RESERVE = {"priority", "slots"}
 local TABLES = {
     reasons = 'table of code = "text"', limits = "table such as { per_hour = 10 }", zones = 'list such as {"Europe/Rome"}',
 }
 local REASONS_MAX = 64
-local ZONES_MAX = 64
 local VERSION_MAX = 1000000000
 
 -- Codes that the engine itself uses after "policy.".
@@ -21,13 +20,6 @@ local RESERVED = {
 local FIELDS = {
     "api", "name", "match", "reasons", "describe", "limits", "mode", "zones", "state_version", table.unpack(HOOKS),
 }
-
-local function names_of(t)
-    local names = {}
-    for name in next, t do names[#names + 1] = name end
-    table.sort(names)
-    return names
-end
 
 -- Anything that a policy may have written, on one short line.
 local function shown(value)
@@ -67,7 +59,7 @@ local function bad_type(t)
             return hook .. " must be a function, got " .. type(value)
         end
     end
-    for _, field in ipairs(names_of(TABLES)) do
+    for _, field in ipairs {"limits", "reasons", "zones"} do
         local value = rawget(t, field)
         if value ~= nil and type(value) ~= "table" then
             return field .. " must be a " .. TABLES[field] .. ", got " .. type(value)
@@ -122,16 +114,15 @@ end
 
 -- limits, flat and whole; else nil and the sentence.
 local function read_limits(limits)
-    local checked, known = {}, names_of(LIMITS)
-    known[#known + 1] = "reserve"
-    local unknown = unknown_member(limits, known)
+    local checked = {}
+    local unknown = unknown_member(limits, {"reserve", table.unpack(LIMITS)})
     if unknown then
         return nil, "limits: unknown member " .. unknown
     end
-    for _, name in ipairs(names_of(LIMITS)) do
+    for _, name in ipairs(LIMITS) do
         local value, problem = rawget(limits, name), nil
         if value ~= nil then
-            checked[name], problem = whole(value, "limits." .. name, 1, LIMITS[name])
+            checked[name], problem = whole(value, "limits." .. name, 1, most[name])
             if problem then return nil, problem end
         end
     end
@@ -141,17 +132,18 @@ local function read_limits(limits)
     elseif type(reserve) ~= "table" then
         return nil, "limits.reserve must be a table such as { slots = 2, priority = 100 }, got " .. type(reserve)
     end
-    unknown = unknown_member(reserve, names_of(RESERVE))
+    unknown = unknown_member(reserve, RESERVE)
     if unknown then
         return nil, "limits.reserve: unknown member " .. unknown
     end
-    for _, name in ipairs(names_of(RESERVE)) do
-        local value, range = rawget(reserve, name), RESERVE[name]
+    for _, name in ipairs(RESERVE) do
+        local value = rawget(reserve, name)
         if value == nil then
             return nil, "limits.reserve." .. name .. " is missing; it is written as { slots = 2, priority = 100 }"
         end
         local problem
-        checked["reserve_" .. name], problem = whole(value, "limits.reserve." .. name, range[1], range[2])
+        checked["reserve_" .. name], problem = whole(value, "limits.reserve." .. name, name == "slots" and 1 or 0,
+            most[name])
         if problem then return nil, problem end
     end
     return checked
@@ -174,8 +166,8 @@ local function read_zones(zones)
             list[#list + 1] = name
         end
     end
-    if #list > ZONES_MAX then
-        return nil, "zones: at most " .. ZONES_MAX .. " names"
+    if #list > most.zones then
+        return nil, "zones: at most " .. most.zones .. " names"
     end
     return list
 end

@@ -15,11 +15,12 @@ local function distance(a, b)
     return row[#b]
 end
 
-return function(word, known)
+-- At most `max` letters may differ; a third of the word and one when it is not given.
+return function(word, known, max)
     if #word > 40 then
         return ""
     end
-    local best, least = nil, #word // 3 + 1
+    local best, least = nil, max or #word // 3 + 1
     for _, candidate in ipairs(known) do
         local d = distance(word:lower(), candidate)
         if d <= least and (not best or d < least) then

@@ -68,7 +68,10 @@ int main(int argc, char **argv)
                               .prompt_template = (char *)"{{.Body}}",
                               .name_template = (char *)"{{.Title}}-{{.Fingerprint}}",
                               .poll_interval_us = 120 * MOMENT_SECOND};
-    struct judge_setup setup = {&spawner, NULL, alert_set_create(), moment_now(), judge_limits_default()};
+    struct judge_setup setup = {.spawner = &spawner,
+                                .set = alert_set_create(),
+                                .now = moment_now(),
+                                .limits = judge_limits_default()};
     fill(setup.set, n);
     long before = rss_kib();
     uint64_t start = uv_hrtime();

@@ -80,12 +80,23 @@ class Alertmanager:
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "alertmanager.yml").write_text(ALERTMANAGER_CONFIG)
         self.url = f"http://127.0.0.1:{free_port()}"
+        self.binary, self.directory, self.starts = binary, directory, 0
         self.log = open(directory / "alertmanager.log", "wb")
+        self.start()
+
+    def start(self):
+        """With nothing to remember: alerts are not on its disk, and silences lie in a directory of their own each time."""
+        self.starts += 1
         self.process = subprocess.Popen(
-            [binary, f"--config.file={directory}/alertmanager.yml", f"--storage.path={directory}/data",
-             f"--web.listen-address={self.url[7:]}", "--cluster.listen-address="],
+            [self.binary, f"--config.file={self.directory}/alertmanager.yml",
+             f"--storage.path={self.directory}/data-{self.starts}", f"--web.listen-address={self.url[7:]}",
+             "--cluster.listen-address="],
             stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, start_new_session=True)
         wait_until(self._ready, "Alertmanager is ready")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
 
     def _ready(self):
         assert self.process.poll() is None, "Alertmanager ended at once: see its log"
@@ -96,8 +107,7 @@ class Alertmanager:
             return False
 
     def close(self):
-        self.process.kill()
-        self.process.wait()
+        self.stop()
         self.log.close()
 
     def ask(self, method, path, body=None):
@@ -132,6 +142,13 @@ class Alertmanager:
             a = self.find(labels)
             return a if a and parse_moment(a["startsAt"]) <= want and a["status"]["state"] != "unprocessed" else None
         return wait_until(shown, f"Alertmanager shows {labels}")
+
+    def send(self, alerts):
+        """Alerts as the API shows them, once more, as a Prometheus does that still sees them firing."""
+        self.ask("POST", "/alerts", [{"labels": a["labels"], "annotations": a["annotations"], "startsAt": a["startsAt"],
+                                      "endsAt": moment(3600)} for a in alerts])
+        wait_until(lambda: all((self.find(a["labels"]) or {"status": {"state": "unprocessed"}})["status"]["state"] !=
+                               "unprocessed" for a in alerts), "Alertmanager shows the alerts")
 
     def resolve(self, labels):
         a = self.find(labels)

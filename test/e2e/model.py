@@ -13,6 +13,21 @@ def xxh3(text):
     return f"{_xxhash.XXH3_64bits(data, len(data)):016x}"
 
 
+class _Hash128(ctypes.Structure):
+    _fields_ = [("low", ctypes.c_uint64), ("high", ctypes.c_uint64)]
+
+
+_xxhash.XXH3_128bits.restype = _Hash128
+_xxhash.XXH3_128bits.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
+
+
+def policy_hash(*files):
+    """Of a policy (name, source), then of the libraries that it includes, by name."""
+    data = b"".join(name.encode() + b"\0" + source + b"\0" for name, source in files)
+    h = _xxhash.XXH3_128bits(data, len(data))
+    return f"{h.high:016x}{h.low:016x}"
+
+
 def fingerprint(labels):
     """FNV-1a 64 over the sorted labels, as Prometheus' common library does it."""
     h = 0xcbf29ce484222325

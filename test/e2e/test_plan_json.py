@@ -60,7 +60,8 @@ def test_one_decision_for_every_alert(engine, serve):
     assert (list(s), s["name"], s["namespace"]) == (["name", "namespace", "decisions"], "s", "default")
     assert len(s["decisions"]) == len(alerts())
     for d, (alert, verdict, reason) in zip(s["decisions"], alerts()):
-        assert list(d) == ["fingerprint", "alertname", "verdict", "reason", "detail", "task"]
+        assert list(d) == ["fingerprint", "alertname", "verdict", "reason", "detail", "task", "policy", "policyHash"]
+        assert d["policy"] == ("" if reason and reason.startswith(("source.", "error.")) or verdict == "skip" else "default")
         assert all(isinstance(v, str) for v in d.values())
         assert d["reason"] in REASONS
         assert d["verdict"] == verdict, (alert, d)

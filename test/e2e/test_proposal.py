@@ -1,5 +1,6 @@
 """The proposal's examples, unmodified, and its rules of discovery, deduplication, re-triggering and limits, against a
 real Alertmanager and a real store."""
+import re
 import time
 
 import pytest
@@ -52,6 +53,7 @@ def comparable(task):
     status = task.pop("status", {})
     assert status.get("phase", "") in ("", "Pending")
     annotations = dict(meta["annotations"])
+    assert re.fullmatch("[0-9a-f]{32}", annotations.pop("alerts.kelos.dev/policy-hash"))
     annotations["alerts.kelos.dev/starts-at"] = harness.parse_moment(annotations["alerts.kelos.dev/starts-at"])
     meta["annotations"] = annotations
     task["metadata"] = meta

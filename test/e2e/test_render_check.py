@@ -188,6 +188,76 @@ def test_check_of_a_broken_policy(engine, source, line):
     assert "good.lua" in done.stdout
 
 
+def test_check_of_policies_alone(engine):
+    """Whoever writes policies has no TaskSpawner at hand."""
+    directory = engine.policies(**{"10_a": 'return { api = 1, name = "first", match = \'team="a"\' }', "20_b": "return { api = 1 }"})
+    done = engine("check", "--policies", directory, code=0)
+    lines = done.stdout.splitlines()
+    assert re.fullmatch(r'policy first \(10-a\.lua\): match team="a"; hash [0-9a-f]{32}', lines[0])
+    assert re.fullmatch(r"policy \S+ \(20-b\.lua\): only when named; hash [0-9a-f]{32}", lines[1])
+    assert len(lines) == 2 and done.stderr == ""
+    (directory / "20-b.lua").write_text("return {\n{")
+    done = engine("check", "--policies", directory, code=1)
+    assert "policy first (10-a.lua)" in done.stdout and "policy file 20-b.lua: has problems" in done.stdout
+    assert re.fullmatch(r"Error: 20-b\.lua:2: .*\n", done.stderr)
+    assert "--policies" in engine("check", code=2).stderr
+    (directory / "20-b.lua").unlink()
+    (directory / "10-a.lua").unlink()
+    assert "no policies" in engine("check", "--policies", directory, code=0).stdout
+    assert "/no/such" in engine("check", "--policies", "/no/such", code=1).stderr
+
+
+def test_check_of_libraries(engine):
+    directory = engine.policies(a='local x = include "lib_x" return { api = 1, describe = x }', lib_x="return 'x'")
+    (directory / "lib_x.lua").write_text("return 'x'")
+    (directory / "lib_unused.lua").write_text("return 'x'")
+    (directory / "lib-x.lua").unlink(missing_ok=True)
+    done = engine("check", "--policies", directory, code=0)
+    assert re.fullmatch(r"policy a \(a\.lua\): only when named; hash [0-9a-f]{32}; includes lib_x\.lua\n", done.stdout)
+    assert done.stderr == "Warning: lib_unused.lua: no policy includes it\n"
+    (directory / "lib_x.lua").write_text("\nreturn {")
+    done = engine("check", "--policies", directory, code=1)
+    assert "policy file a.lua: has problems" in done.stdout
+    assert "lib_x.lua:2: " in done.stderr
+    (directory / "lib_x.lua").write_text("")
+    done = engine("check", "--policies", directory, code=1)
+    assert "Error: lib_x.lua is empty" in done.stderr
+
+
+def test_check_warns(engine):
+    """What is legal but probably wrong: said with file and line, of libraries too, and no failure."""
+    directory = engine.policies(a='include "lib_x"\nreturn policy.extend(policy.base, { api = 1, match = \'a="b"\',\n'
+                                  'title = function(alert) return alert.annotations.summary .. "!" end })')
+    (directory / "lib_x.lua").write_text("return { f = function(alert)\n\nreturn alert.annotations.x .. 'x' end }")
+    done = engine("check", "--policies", directory, code=0)
+    assert re.search(r"^Warning: a\.lua:3: .*summary", done.stderr, re.M), done.stderr
+    assert re.search(r"^Warning: lib_x\.lua:3: ", done.stderr, re.M), done.stderr
+    assert "Error" not in done.stderr
+    assert "policy a (a.lua)" in done.stdout
+
+
+def test_check_says_what_is_wrong_once(engine):
+    """However many spawners use the policies."""
+    directory = engine.policies(bad="return {", good="return { api = 1 }")
+    (directory / "default.lua").write_text("return {}")
+    (directory / "empty.lua").write_text("")
+    path = engine.write(spawner("s", "http://127.0.0.1:1"), spawner("t", "http://127.0.0.1:1"))
+    done = engine("check", "-f", path, "--policies", directory, code=1)
+    for part in ("bad.lua:1: ", "default.lua is left out", "empty.lua is empty"):
+        assert done.stderr.count(part) == 1, done.stderr
+    assert done.stderr.count("Error: ") == 3
+    assert done.stdout.count(": ok\n") == 2, "the documents are fine"
+    named = engine.write(spawner("u", "http://127.0.0.1:1", annotations={"alerts.kelos.dev/policy": "bad"}))
+    done = engine("check", "-f", named, "--policies", directory, code=1)
+    assert 'no policy is named "bad"' in done.stderr and "has problems" in done.stdout
+
+
+def test_check_of_the_ready_made_ones(engine):
+    """As they lie there, the bundled default among them."""
+    done = engine("check", "--policies", harness.HERE.parents[1] / "policies", code=0)
+    assert "policy business_hours" in done.stdout and done.stderr == ""
+
+
 def test_check_of_good_things(engine):
     for name in ("oom-remediator", "slo-investigator"):
         done = engine("check", "-f", harness.HERE / "documents" / f"{name}.yaml", code=0)

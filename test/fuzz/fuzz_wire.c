@@ -45,15 +45,23 @@ static void add_setup(struct buf *b, bool with_policy)
     wire_str(b, "{{.ID}}");
     wire_u32(b, 0);
     wire_u32(b, 0);
+    wire_u32(b, 1);
+    wire_str(b, "lib_x.lua");
+    wire_str(b, "return { n = 1 }");
     wire_u32(b, with_policy);
     if (with_policy) {
         wire_str(b, "a.lua");
         wire_str(b, reader);
+        wire_u32(b, 1);
+        wire_u32(b, 0);
     }
     wire_u64(b, 200000);
     wire_u64(b, 2000000);
     wire_u64(b, 4 * 1024 * 1024);
-    wire_u32(b, 0);
+    wire_u32(b, 0); /* quarantined */
+    wire_u8(b, 1);  /* lint */
+    wire_u32(b, 0); /* creations */
+    wire_u32(b, 0); /* states */
     wire_end(b, mark);
 }
 

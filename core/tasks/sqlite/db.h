@@ -1,7 +1,8 @@
 /* One connection to SQLite: settings, statements, transactions, and errors as sentences. It knows no tables.
  *
  * Statements are kept prepared, by the address of their text: pass string literals only. `types` says what follows:
- * t text (NULL: SQL NULL), i int64_t, n int64_t where INT64_MIN (MOMENT_NONE) is SQL NULL. */
+ * t text (NULL: SQL NULL), i int64_t, n int64_t where INT64_MIN (MOMENT_NONE) is SQL NULL, b bytes (const void *, then
+ * size_t). */
 #pragma once
 
 #include "base/err.h"
@@ -11,7 +12,7 @@
 #include <stdint.h>
 
 enum {
-    DB_STATEMENTS_MAX = 64,
+    DB_STATEMENTS_MAX = 96,
     DB_BUSY_MS = 5000, /* a writer waits so long for another writer */
 };
 

@@ -18,8 +18,8 @@ static int read_tasks(struct local_db *l, const struct spawner_ref *sp, struct s
     /* ORDER BY name is byte order, as strcmp's. */
     sqlite3_stmt *st = db_query(&l->db, e,
                                 "SELECT name, uid, version, spawner, controllers, phase, identity, ordinal,"
-                                " created_at, starts_at, completed_at FROM tasks WHERE ns = ?1 AND spawner = ?2"
-                                " ORDER BY name",
+                                " created_at, starts_at, completed_at, policy, alertname FROM tasks"
+                                " WHERE ns = ?1 AND spawner = ?2 ORDER BY name",
                                 "tt", sp->ns, sp->name);
     int rc = st == NULL ? -1 : 1;
     while (rc == 1 && (rc = db_row(&l->db, st, e)) == 1) {
@@ -35,6 +35,8 @@ static int read_tasks(struct local_db *l, const struct spawner_ref *sp, struct s
             .created_at = db_moment(st, 8),
             .starts_at = db_moment(st, 9),
             .completed_at = db_moment(st, 10),
+            .policy = xstrdup(db_text(st, 11)),
+            .alertname = xstrdup(db_text(st, 12)),
         };
     }
     return rc;

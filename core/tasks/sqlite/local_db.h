@@ -56,10 +56,32 @@ struct spawner_ref {
     int64_t max_concurrency;
 };
 
-/* facts.c, apply.c */
+/* memory.c, facts.c, apply.c */
+int memory_read(struct local_db *l, const struct spawner_ref *sp, moment_t now, struct spawner_memory **memory_r,
+                struct err *e);
 int facts_read(struct local_db *l, const struct spawner_ref *sp, struct spawner_facts **facts_r, struct err *e);
-int apply_run(struct local_db *l, const struct spawner_ref *sp, const struct store_create *creates, size_t n,
-              const struct cycle_status *status, moment_t now, struct store_result *results, struct err *e);
+/* `results`: as many as creations and cancellations. */
+int apply_run(struct local_db *l, const struct spawner_ref *sp, const struct store_changes *changes, moment_t now,
+              struct store_result *results, struct err *e);
+
+/* What follows for memory.c: `memory` is the number of the spawner's row there, inside a transaction of the caller's. */
+int memory_note(struct local_db *l, const struct spawner_ref *sp, int64_t *memory_r, struct err *e); /* makes the row */
+/* episode_row.c */
+int episodes_read(struct local_db *l, int64_t memory, struct episodes *eps, struct err *e);
+int episodes_write(struct local_db *l, int64_t memory, const struct episodes *eps, struct err *e);
+/* creation.c */
+int creations_read(struct local_db *l, int64_t memory, moment_t now, struct spawner_memory *m, struct err *e);
+int creation_add(struct local_db *l, int64_t memory, const char *policy, moment_t now, struct err *e);
+int creations_prune(struct local_db *l, int64_t memory, moment_t now, struct err *e);
+/* state.c */
+int states_read(struct local_db *l, int64_t memory, struct spawner_memory *m, struct err *e);
+/* `results`: of the creations that the states may depend on. */
+int states_write(struct local_db *l, int64_t memory, const struct store_changes *changes,
+                 const struct store_result *results, moment_t now, struct err *e);
+/* Touches the states whose keys are seen, and lets go what nobody has seen for long. */
+int states_prune(struct local_db *l, int64_t memory, const struct episodes *eps, moment_t now, struct err *e);
+/* memory.c: the number of a policy's name in m->policies, which grows. */
+uint32_t memory_policy(struct spawner_memory *m, const char *name);
 
 /* watch.c */
 void local_watch(struct store *s, void (*changed)(void *arg, const char *ns, const char *spawner), void *arg);

@@ -5,7 +5,7 @@
 
 #define SCHEMA_APPLICATION_ID 0x616c7370 /* "alsp": which program a database file belongs to */
 
-/* One step a version, each run in one transaction together with its user_version; NULL ends the list. */
+/* One step a version; NULL ends the list. Those that a file lacks are run in one transaction, with user_version. */
 extern const char *const schema_steps[];
 
 /* Checks that the file is ours and not newer than `steps`; with `write`, brings it up to date. *empty_r: there are no

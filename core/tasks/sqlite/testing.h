@@ -54,6 +54,7 @@ static inline cJSON *testing_task(const char *spec)
 struct testing_answer {
     int calls;
     struct spawner_facts *facts;
+    struct spawner_memory *memory;
     struct store_result results[64];
     size_t n;
     bool failed;
@@ -98,15 +99,44 @@ static inline struct spawner_facts *testing_facts(uv_loop_t *loop, struct local_
     return a.facts;
 }
 
+static inline struct testing_answer testing_change(uv_loop_t *loop, struct local_store *s, const struct spawner *sp,
+                                                   const struct store_changes *changes, moment_t now)
+{
+    struct testing_answer a = {0};
+    assert_int_equal(s->store.ops->apply(&s->store, sp, changes, now, testing_on_apply, &a, &a.err), 0);
+    assert_int_equal(a.calls, 0);
+    testing_wait(loop, &a);
+    return a;
+}
+
 static inline struct testing_answer testing_apply(uv_loop_t *loop, struct local_store *s, const struct spawner *sp,
                                                   const struct store_create *creates, size_t n,
                                                   const struct cycle_status *status, moment_t now)
 {
+    return testing_change(loop, s, sp,
+                          &(struct store_changes){.creates = creates, .n_creates = n, .status = status}, now);
+}
+
+static inline void testing_on_memory(void *arg, struct spawner_memory *memory, const struct err *e)
+{
+    struct testing_answer *a = arg;
+    a->calls++;
+    a->memory = memory;
+    a->failed = e != NULL;
+    if (e != NULL)
+        a->err = *e;
+}
+
+static inline struct spawner_memory *testing_memory(uv_loop_t *loop, struct local_store *s, const struct spawner *sp,
+                                                    moment_t now)
+{
     struct testing_answer a = {0};
-    assert_int_equal(s->store.ops->apply(&s->store, sp, &(struct store_changes){.creates = creates, .n_creates = n, .status = status}, now, testing_on_apply, &a, &a.err), 0);
+    assert_int_equal(s->store.ops->memory(&s->store, sp, now, testing_on_memory, &a, &a.err), 0);
     assert_int_equal(a.calls, 0);
     testing_wait(loop, &a);
-    return a;
+    assert_false(a.failed);
+    assert_non_null(a.memory->episodes);
+    return a.memory;
 }
 
 /* One Task, which must be created. */

@@ -1,5 +1,5 @@
-/* facts and apply as operations of the loop: they wait for the next turn, in order, and their completion is never
- * called from inside the start. */
+/* memory, facts and apply as operations of the loop: they wait for the next turn, in order, and their completion is
+ * never called from inside the start. */
 #include "base/mem.h"
 #include "spawner/spawner.h"
 #include "tasks/sqlite/local_db.h"
@@ -13,10 +13,8 @@ struct operation {
     store_facts_cb *on_facts;
     store_apply_cb *on_apply;
     void *arg;
-    const struct store_create *creates;
-    size_t n;
-    bool has_status;
-    struct cycle_status status; /* owns its texts and conditions */
+    struct store_changes changes; /* what it points to is the caller's, but for: */
+    struct cycle_status status;   /* owns its texts and conditions */
     moment_t now;
 };
 
@@ -88,11 +86,10 @@ int local_apply(struct store *s, const struct spawner *sp, const struct store_ch
         return -1;
     struct operation *o = enqueue(l, sp, arg);
     o->on_apply = done;
-    o->creates = changes->creates;
-    o->n = changes->n_creates;
+    o->changes = *changes;
     o->now = now;
     if (status != NULL) {
-        o->has_status = true;
+        o->changes.status = &o->status;
         o->status = *status;
         o->status.phase = xstrdup(status->phase);
         o->status.message = xstrdup(status->message);
@@ -114,9 +111,9 @@ static void run(struct local_db *l, struct operation *o)
 {
     struct err e = {0};
     if (o->on_memory != NULL) {
-        struct spawner_memory *memory = xcalloc(1, sizeof *memory);
-        memory->episodes = NULL;
-        o->on_memory(o->arg, memory, NULL);
+        struct spawner_memory *memory = NULL;
+        int rc = memory_read(l, &o->sp, o->now, &memory, &e);
+        o->on_memory(o->arg, memory, rc == 0 ? NULL : &e);
         return;
     }
     if (o->on_facts != NULL) {
@@ -125,9 +122,10 @@ static void run(struct local_db *l, struct operation *o)
         o->on_facts(o->arg, facts, rc == 0 ? NULL : &e);
         return;
     }
-    struct store_result *results = xcalloc(o->n, sizeof *results);
-    int rc = apply_run(l, &o->sp, o->creates, o->n, o->has_status ? &o->status : NULL, o->now, results, &e);
-    o->on_apply(o->arg, rc == 0 ? results : NULL, rc == 0 ? o->n : 0, rc == 0 ? NULL : &e);
+    size_t n = o->changes.n_creates + o->changes.n_cancels;
+    struct store_result *results = xcalloc(n, sizeof *results);
+    int rc = apply_run(l, &o->sp, &o->changes, o->now, results, &e);
+    o->on_apply(o->arg, rc == 0 ? results : NULL, rc == 0 ? n : 0, rc == 0 ? NULL : &e);
     free(results);
 }
 
