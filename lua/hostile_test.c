@@ -1,5 +1,5 @@
 /* Policies that mean harm: test/hostile/, one file each. The first lines of each say "-- expect: " and a
- * piece of what the worker must say (see worker_rig.h). Those that must hang are those whose only cure is the
+ * piece of what the worker must say (see worker_rig.h), or "-- expect-not: " and one that it must not. Those that must hang are those whose only cure is the
  * engine's kill. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -64,22 +64,34 @@ static char *provoke(const char *file, const char *source, size_t len, int64_t p
     return provoke_with(file, source, len, alert, patience_ms);
 }
 
+/* The first lines of a file: "-- expect: piece", "-- expect-not: piece". */
+static bool check_lines(const char *file, const char *source, const char *got, bool *hangs_r)
+{
+    static const char *const marks[] = {"-- expect: ", "-- expect-not: "};
+    size_t lines = 0;
+    bool ok = true;
+    for (const char *p = source; *p; p += strcspn(p, "\n"), p += *p == '\n', lines++) {
+        bool not = strncmp(p, marks[1], strlen(marks[1])) == 0;
+        if (!not && strncmp(p, marks[0], strlen(marks[0])) != 0)
+            break;
+        p += strlen(marks[not]);
+        char *piece = xstrndup(p, strcspn(p, "\n"));
+        *hangs_r = *hangs_r || strcmp(piece, "worker: hung") == 0;
+        if ((strstr(got, piece) == NULL) != not) {
+            print_error("%s\n  %s: %s\n  in:       %.2000s\n", file, not ? "unwanted" : "expected", piece, got);
+            ok = false;
+        }
+        free(piece);
+    }
+    return ok && lines > 0;
+}
+
 static bool check_file(const char *file)
 {
-    static const char mark[] = "-- expect: ";
     char *path = xasprintf("test/hostile/%s", file);
     char *source = read_file(path),
          *got = provoke(file, source, 0, strstr(source, "worker: hung") ? 2000 : 60000);
-    bool ok = strncmp(source, mark, strlen(mark)) == 0, hangs = false;
-    for (char *p = source; p && strncmp(p, mark, strlen(mark)) == 0; p = strchr(p, '\n'), p += p != NULL) {
-        char *want = xstrndup(p + strlen(mark), strcspn(p + strlen(mark), "\n"));
-        hangs = hangs || strcmp(want, "worker: hung") == 0;
-        if (!strstr(got, want)) {
-            print_error("%s\n  expected: %s\n  in:       %.2000s\n", file, want, got);
-            ok = false;
-        }
-        free(want);
-    }
+    bool hangs = false, ok = check_lines(file, source, got, &hangs);
     if (!hangs && strstr(got, "worker: ")) {
         print_error("%s: the worker did not survive: %.2000s\n", file, got);
         ok = false;
