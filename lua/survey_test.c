@@ -42,12 +42,14 @@ static void store(struct stored *s, const char *labels)
 /* Escapes, empty values, values that are names, absent labels. */
 static void store_any(struct stored *s)
 {
-    static const char *const values[] = {"a", "b", "NodeDown", "pod", "", "x\\u00e9\\\"y", "\\u0000", "10.0.0.1:9100", "a\\nb"};
+    static const char *const values[] = {
+        "a", "b", "NodeDown", "pod", "", "x\\u00e9\\\"y", "\\u0000", "10.0.0.1:9100", "a\\nb"};
     static const char *const names[] = {"alertname", "pod", "node", "a", "\\u0061b"};
     struct buf labels = {0};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (chance(4))
-            buf_addf(&labels, "%s\"%s\":\"%s\"", labels.len ? "," : "", names[i], values[chance(sizeof values / sizeof *values)]);
+            buf_addf(&labels, "%s\"%s\":\"%s\"", labels.len ? "," : "", names[i],
+                     values[chance(sizeof values / sizeof *values)]);
     store(s, labels.len ? labels.data : "");
     buf_free(&labels);
 }
@@ -56,11 +58,28 @@ static void store_any(struct stored *s)
 static void counts_are_the_matchers(void **state)
 {
     (void)state;
-    static const char *const texts[] = {
-        "alertname=NodeDown", "alertname=a,pod=b", "alertname!=a", "alertname=\"\"", "alertname!=\"\"", "alertname=~\"a|b\"",
-        "alertname=Nobody", "pod=pod", "pod=\"\"", "pod=~\"\"", "pod!~\".+\"", "nothing=\"\"", "nothing=a", "nothing=~\".*\"",
-        "node=\"x\u00e9\\\"y\"", "node=\"a\\nb\"", "node=~\"10.*\",alertname=NodeDown", "alertname=a,alertname=b",
-        "alertname=a,alertname!=b", "ab=a", "a=~\"a|\"", "alertname=NodeDown,pod!=a,node!~\"a|b\",a=\"\""};
+    static const char *const texts[] = {"alertname=NodeDown",
+                                        "alertname=a,pod=b",
+                                        "alertname!=a",
+                                        "alertname=\"\"",
+                                        "alertname!=\"\"",
+                                        "alertname=~\"a|b\"",
+                                        "alertname=Nobody",
+                                        "pod=pod",
+                                        "pod=\"\"",
+                                        "pod=~\"\"",
+                                        "pod!~\".+\"",
+                                        "nothing=\"\"",
+                                        "nothing=a",
+                                        "nothing=~\".*\"",
+                                        "node=\"x\u00e9\\\"y\"",
+                                        "node=\"a\\nb\"",
+                                        "node=~\"10.*\",alertname=NodeDown",
+                                        "alertname=a,alertname=b",
+                                        "alertname=a,alertname!=b",
+                                        "ab=a",
+                                        "a=~\"a|\"",
+                                        "alertname=NodeDown,pod!=a,node!~\"a|b\",a=\"\""};
     enum { MAX = 700 };
     static const size_t sizes[] = {0, 1, 2, 30, MAX}; /* beyond 256 expressions remember their answers */
     struct stored *all = xcalloc(MAX, sizeof *all);
@@ -125,8 +144,10 @@ static void a_survey_has_a_size(void **state)
         struct stored one = {0};
         char labels[400];
         snprintf(labels, sizeof labels,
-                 "\"alertname\":\"A%zu\",\"cluster\":\"eu-1\",\"container\":\"api\",\"instance\":\"10.0.%zu.%zu:9100\","
-                 "\"job\":\"kubelet\",\"namespace\":\"n%zu\",\"pod\":\"api-7c9d8f5b6-%zu\",\"severity\":\"critical\","
+                 "\"alertname\":\"A%zu\",\"cluster\":\"eu-1\",\"container\":\"api\",\"instance\":\"10.0.%zu.%"
+                 "zu:9100\","
+                 "\"job\":\"kubelet\",\"namespace\":\"n%zu\",\"pod\":\"api-7c9d8f5b6-%zu\",\"severity\":"
+                 "\"critical\","
                  "\"team\":\"t%zu\",\"uid\":\"%zx\"",
                  i % 300, i / 250 % 250, i % 250, i % 500, i, i % 40, i * 2654435761u);
         store(&one, labels);

@@ -18,7 +18,8 @@
 #include <xxhash.h>
 
 /* After READY (or WANT) with this setup, a frame of these fields. */
-static void expect_end(const struct rig_setup *setup, enum wire_type type, const struct buf *fields, const char *sentence)
+static void expect_end(const struct rig_setup *setup, enum wire_type type, const struct buf *fields,
+                       const char *sentence)
 {
     struct rig r = {0};
     struct buf b = {0};
@@ -38,7 +39,8 @@ static void expect_end(const struct rig_setup *setup, enum wire_type type, const
 }
 
 static const struct rig_setup plain_setup = {0};
-static const struct rig_setup zoned_setup = {.policies = {{"a.lua", "return { api = 1, zones = {'Europe/Rome', 'Asia/Tokyo'} }", 0}}};
+static const struct rig_setup zoned_setup = {
+    .policies = {{"a.lua", "return { api = 1, zones = {'Europe/Rome', 'Asia/Tokyo'} }", 0}}};
 
 static void frames_have_a_turn(void **state)
 {
@@ -156,7 +158,8 @@ static void add_question(struct buf *b, enum wire_type type)
 static void questions_are_whole(void **state)
 {
     (void)state;
-    static const enum wire_type types[] = {WIRE_JUDGE, WIRE_RETRIGGER, WIRE_RESOLVE, WIRE_COMPOSE, WIRE_SURVEY};
+    static const enum wire_type types[] = {WIRE_JUDGE, WIRE_RETRIGGER, WIRE_RESOLVE, WIRE_COMPOSE,
+                                           WIRE_SURVEY};
     for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
         struct buf whole = {0}, request = {0}, text = {0};
         struct rig r = {0};
@@ -252,12 +255,9 @@ static void the_default_has_a_hash(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frames_have_a_turn),
-        cmocka_unit_test(zones_answer_want),
-        cmocka_unit_test(questions_are_whole),
-        cmocka_unit_test(groups_have_a_size),
-        cmocka_unit_test(a_setup_is_whole),
-        cmocka_unit_test(the_default_has_a_hash),
+        cmocka_unit_test(frames_have_a_turn),  cmocka_unit_test(zones_answer_want),
+        cmocka_unit_test(questions_are_whole), cmocka_unit_test(groups_have_a_size),
+        cmocka_unit_test(a_setup_is_whole),    cmocka_unit_test(the_default_has_a_hash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,7 @@
  * sends, nothing may be read or written out of bounds, leaked, or raised outside a protected call.
  *
  * The input is a stream of frames. Its first byte says whether a good SETUP (bit 0: with a policy that reads
- * everything of an alert) comes before them (bit 1: not even that). */
+ * everything of an alert and of ctx) comes before them (bit 1: not even that). */
 #include "lua/session.h"
 
 #include "base/buf.h"
@@ -13,6 +13,7 @@
 #include <string.h>
 
 static const char reader[] =
+    "local lib = include 'lib_x'\n"
     "local function all(alert, ctx)\n"
     "  local n = 0\n"
     "  for _, view in ipairs { alert.labels, alert.annotations } do\n"
@@ -24,10 +25,22 @@ static const char reader[] =
     "  return n + #(alert.name or '') + #alert.url + #(alert.state or '') + (alert.starts_at or 0) + "
     "(alert.ends_at or 0)\n"
     "end\n"
+    "local function about(alert, ctx)\n"
+    "  local n = ctx.seen.polls + ctx.last.attempts + #ctx.group + ctx.group.count + #ctx.last.task\n"
+    "  for i = 1, #ctx.group do n = n + all(ctx.group[i], ctx) end\n"
+    "  for name, value in pairs(ctx.state) do n = n + #name + #tostring(value) end\n"
+    "  ctx.state.n = (ctx.state.n or 0) + 1\n"
+    "  ctx.state[alert.labels.pod or 'x'] = alert.labels.severity\n"
+    "  ctx.note('n', n)\n"
+    "  ctx.note(alert.labels.note or 'x', alert.name or '')\n"
+    "  return n + ctx.firing('alertname=~\"A.*\"') + ctx.firing { pod = alert.labels.pod or '' } + ctx.rate('policy', '1h')\n"
+    "end\n"
     "return policy.extend(policy.base, { api = 1, match = 'severity=~\"a*|critical\"',\n"
-    "  filter = function(alert, ctx, super) all(alert, ctx) return super() end,\n"
+    "  filter = function(alert, ctx, super) all(alert, ctx) pcall(about, alert, ctx) return super() end,\n"
     "  key = function(alert) return alert.labels.pod end,\n"
-    "  retrigger = function(alert, ctx, super) return super(), ctx.last.task .. ctx.last.phase end })\n";
+    "  title = function(alert, ctx, super) pcall(about, alert, ctx) return super() end,\n"
+    "  on_resolve = function(alert, ctx) pcall(about, alert, ctx) return 'cancel_pending', ctx.last.phase end,\n"
+    "  retrigger = function(alert, ctx, super) pcall(about, alert, ctx) return super(), ctx.last.task .. ctx.last.phase end })\n";
 
 static void add_setup(struct buf *b, bool with_policy)
 {
@@ -60,8 +73,21 @@ static void add_setup(struct buf *b, bool with_policy)
     wire_u64(b, 4 * 1024 * 1024);
     wire_u32(b, 0); /* quarantined */
     wire_u8(b, 1);  /* lint */
-    wire_u32(b, 0); /* creations */
-    wire_u32(b, 0); /* states */
+    wire_u32(b, 1); /* creations */
+    wire_str(b, "a");
+    wire_u32(b, 1);
+    wire_i64(b, 1794999000 * (int64_t)1000000);
+    wire_u32(b, 1); /* states */
+    wire_str(b, "a");
+    wire_u64(b, 0xa1b2c3d4e5f60718u);
+    wire_u32(b, 1);
+    wire_u8(b, 'm');
+    wire_u32(b, 2);
+    wire_str(b, "gone");
+    wire_u8(b, 't');
+    wire_str(b, "n");
+    wire_u8(b, 'i');
+    wire_i64(b, 7);
     wire_end(b, mark);
 }
 
