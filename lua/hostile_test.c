@@ -1,6 +1,6 @@
 /* Policies that mean harm: test/hostile/, one file each. The first lines of each say "-- expect: " and a
- * piece of what the worker must say (see worker_rig.h), or "-- expect-not: " and one that it must not. Those that must hang are those whose only cure is the
- * engine's kill. */
+ * piece of what the worker must say (see worker_rig.h), or "-- expect-not: " and one that it must not. Those that
+ * must hang are those whose only cure is the engine's kill. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

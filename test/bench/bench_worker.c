@@ -105,7 +105,8 @@ static void measure(const char *what, const struct rig_setup *setup, size_t n)
 /* ctx.firing over a poll of n different alerts: what it costs to hand them over and to count. */
 static void measure_firing(const char *what, const char *filter, size_t n)
 {
-    char *source = xasprintf("return { api = 1, match = 'alertname!=\"\"', filter = function(alert, ctx) %s end }", filter);
+    char *source = xasprintf(
+        "return { api = 1, match = 'alertname!=\"\"', filter = function(alert, ctx) %s end }", filter);
     struct rig_setup setup = {.prompt = "x", .policies = {{"10-nodes.lua", source, 0}}};
     struct rig r = {0};
     struct buf b = {0}, text = {0}, asked = {0};
@@ -120,11 +121,12 @@ static void measure_firing(const char *what, const char *filter, size_t n)
         wire_u32(&b, BATCH);
         for (size_t k = i; k < i + BATCH; k++) {
             struct buf one = {0};
-            char *json = xasprintf("{\"annotations\":{},\"fingerprint\":\"%016zx\",\"startsAt\":\"2026-11-18T10:00:00.123Z\","
-                                   "\"status\":{\"state\":\"active\"},\"labels\":{\"alertname\":\"A%zu\",\"cluster\":\"eu-1\","
-                                   "\"container\":\"api\",\"instance\":\"10.0.%zu.%zu:9100\",\"job\":\"kubelet\",\"namespace\":"
-                                   "\"n%zu\",\"pod\":\"api-7c9d8f5b6-%zu\",\"severity\":\"critical\",\"team\":\"t%zu\"}}",
-                                   k + 1, k % 300, k / 250 % 250, k % 250, k % 500, k, k % 40);
+            char *json = xasprintf(
+                "{\"annotations\":{},\"fingerprint\":\"%016zx\",\"startsAt\":\"2026-11-18T10:00:00.123Z\","
+                "\"status\":{\"state\":\"active\"},\"labels\":{\"alertname\":\"A%zu\",\"cluster\":\"eu-1\","
+                "\"container\":\"api\",\"instance\":\"10.0.%zu.%zu:9100\",\"job\":\"kubelet\",\"namespace\":"
+                "\"n%zu\",\"pod\":\"api-7c9d8f5b6-%zu\",\"severity\":\"critical\",\"team\":\"t%zu\"}}",
+                k + 1, k % 300, k / 250 % 250, k % 250, k % 500, k, k % 40);
             rig_add_alert(&one, (uint32_t)k, json);
             buf_add(&b, one.data + 4, one.len - 4);
             if (k < BATCH) {
@@ -144,8 +146,8 @@ static void measure_firing(const char *what, const char *filter, size_t n)
     double start = seconds();
     if (!rig_exchange(&r, &asked, WIRE_DONE))
         printf("the worker died: %s\n", r.stderr_text.data);
-    printf("%-28s %7.0f ns to hand one over, %7.0f ns to judge one, peak %ld KiB\n", what, handed / (double)n * 1e9,
-           (seconds() - start) / BATCH * 1e9, peak_kib(r.pid));
+    printf("%-28s %7.0f ns to hand one over, %7.0f ns to judge one, peak %ld KiB\n", what,
+           handed / (double)n * 1e9, (seconds() - start) / BATCH * 1e9, peak_kib(r.pid));
     free(source);
     buf_free(&b);
     buf_free(&text);
@@ -168,7 +170,9 @@ int main(int argc, char **argv)
     struct rig_setup by_id = {.prompt = "x", .name = "oncall-{{.ID}}"};
     measure("default, nameTemplate {{.ID}}", &by_id, n);
     measure_firing("ctx.firing by alertname",
-                   "return ctx.firing('alertname=A7,namespace=\"' .. alert.labels.namespace .. '\"') == 0", n);
-    measure_firing("ctx.firing over all", "return ctx.firing('pod=~\".*' .. alert.labels.pod .. '\"') == 0", n);
+                   "return ctx.firing('alertname=A7,namespace=\"' .. alert.labels.namespace .. '\"') == 0",
+                   n);
+    measure_firing("ctx.firing over all", "return ctx.firing('pod=~\".*' .. alert.labels.pod .. '\"') == 0",
+                   n);
     return 0;
 }

@@ -33,14 +33,17 @@ static const char reader[] =
     "  ctx.state[alert.labels.pod or 'x'] = alert.labels.severity\n"
     "  ctx.note('n', n)\n"
     "  ctx.note(alert.labels.note or 'x', alert.name or '')\n"
-    "  return n + ctx.firing('alertname=~\"A.*\"') + ctx.firing { pod = alert.labels.pod or '' } + ctx.rate('policy', '1h')\n"
+    "  return n + ctx.firing('alertname=~\"A.*\"') + ctx.firing { pod = alert.labels.pod or '' } + "
+    "ctx.rate('policy', '1h')\n"
     "end\n"
     "return policy.extend(policy.base, { api = 1, match = 'severity=~\"a*|critical\"',\n"
     "  filter = function(alert, ctx, super) all(alert, ctx) pcall(about, alert, ctx) return super() end,\n"
     "  key = function(alert) return alert.labels.pod end,\n"
     "  title = function(alert, ctx, super) pcall(about, alert, ctx) return super() end,\n"
-    "  on_resolve = function(alert, ctx) pcall(about, alert, ctx) return 'cancel_pending', ctx.last.phase end,\n"
-    "  retrigger = function(alert, ctx, super) pcall(about, alert, ctx) return super(), ctx.last.task .. ctx.last.phase end })\n";
+    "  on_resolve = function(alert, ctx) pcall(about, alert, ctx) return 'cancel_pending', ctx.last.phase "
+    "end,\n"
+    "  retrigger = function(alert, ctx, super) pcall(about, alert, ctx) return super(), ctx.last.task .. "
+    "ctx.last.phase end })\n";
 
 static void add_setup(struct buf *b, bool with_policy)
 {
