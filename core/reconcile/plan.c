@@ -21,7 +21,7 @@ static int compare_place(const struct item *items, size_t x, size_t y)
     return c != 0 ? c : COMPARE(x, y);
 }
 
-static int by_place(const void *a, const void *b, void *items)
+int plan_by_place(const void *a, const void *b, void *items)
 {
     return compare_place(items, *(const uint32_t *)a, *(const uint32_t *)b);
 }
@@ -211,7 +211,7 @@ struct plan *plan_create(const struct item *items, size_t n, const struct spawne
 
     for (size_t i = 0; i < n; i++)
         p->order[i] = (uint32_t)i;
-    qsort_r(p->order, n, sizeof *p->order, by_place, (void *)items);
+    qsort_r(p->order, n, sizeof *p->order, plan_by_place, (void *)items);
     return p;
 }
 

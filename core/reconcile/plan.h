@@ -85,7 +85,8 @@ struct plan {
     uint32_t *order;             /* item numbers by (priority, arrival); NULL once decided */
     size_t n;
     size_t *work;                /* items to create or retrigger, in order; n_work of them */
-    size_t n_work;
+    size_t n_work, work_cap;
+    size_t n_failed;             /* of them came to nothing: plan_promote */
     size_t active;               /* owned Tasks before this cycle that are unfinished or being deleted */
     struct policy_use *use;      /* by plan_limits.policies, once decided */
     size_t n_policies;
@@ -113,6 +114,13 @@ const struct task_fact *plan_existing(const struct plan *p, size_t item);
 /* Number in plan.work, once decided; PLAN_NO_WORK for the others. */
 enum { PLAN_NO_WORK = -1 };
 int32_t plan_work(const struct plan *p, size_t item);
+/* Some of the work came to nothing (its text cannot be rendered, its Task would not be valid): the places that it held go
+ * to those who wait for a limit, or one such alert would stand in the way of all others in every cycle. `failed`: numbers
+ * in `work`, each told once. `answer_of`: by item, its number in `answers` + 1, or 0; NULL without answers. Returns how many
+ * works were added at the end of `work`. */
+size_t plan_promote(struct plan *p, const struct item *items, const struct spawner_facts *facts,
+                    const struct plan_answer *answers, const uint32_t *answer_of, const struct plan_limits *limits,
+                    moment_t now, const size_t *failed, size_t n_failed);
 /* The finished Task that creating this work must delete first: ours, and of the item's name. NULL: the name is free. */
 const struct task_fact *plan_replaces(const struct item *item, const struct spawner_facts *facts);
 void plan_free(struct plan **p);

@@ -103,11 +103,12 @@ static void limits_ask(struct plan *p, struct decision *d, const struct item *it
 {
     const struct policy_limits *own = item->policy < p->n_policies ? &limits->policies[item->policy] : NULL;
     struct policy_use *use = own != NULL ? &p->use[item->policy] : NULL;
+    size_t taken = p->n_work - p->n_failed;
     size_t max_total = (size_t)limits->max_total_tasks, max_active = (size_t)limits->max_concurrency;
     enum reason refused = own != NULL ? policy_use_refuses(use, own, limits->cycles) : REASON_NONE;
     if (own != NULL && own->shadow) {
         decide(d, VERDICT_SKIP, REASON_POLICY_SHADOW);
-    } else if (max_total > 0 && facts->total_created + p->n_work >= max_total) {
+    } else if (max_total > 0 && facts->total_created + taken >= max_total) {
         decide(d, VERDICT_WAIT, REASON_LIMIT_TOTAL);
     } else if (refused != REASON_NONE) {
         decide(d, VERDICT_WAIT, refused);
@@ -115,7 +116,7 @@ static void limits_ask(struct plan *p, struct decision *d, const struct item *it
             d->eligible_at = policy_use_wait(use, own, now);
         else if (__builtin_add_overflow(now, limits->poll_interval_us, &d->eligible_at))
             d->eligible_at = MOMENT_NONE;
-    } else if (max_active > 0 && p->active + p->n_work >= slots_for(item, own, max_active)) {
+    } else if (max_active > 0 && p->active + taken >= slots_for(item, own, max_active)) {
         decide(d, VERDICT_WAIT, REASON_LIMIT_CONCURRENCY);
     } else if (use != NULL) {
         use->given++;
@@ -135,7 +136,6 @@ static void use_begin(struct plan *p, const struct plan_limits *limits, moment_t
 void plan_decide(struct plan *p, const struct item *items, const struct spawner_facts *facts,
                  const struct plan_answer *answers, const struct plan_limits *limits, moment_t now)
 {
-    size_t cap = 0;
     use_begin(p, limits, now);
     for (size_t i = 0; i < p->n; i++) {
         size_t item = p->order[i];
@@ -156,7 +156,7 @@ void plan_decide(struct plan *p, const struct item *items, const struct spawner_
         if (to_be_created(d))
             limits_ask(p, d, &items[item], facts, limits, now);
         if (to_be_created(d)) {
-            xgrow(&p->work, &cap, p->n_work + 1, sizeof *p->work);
+            xgrow(&p->work, &p->work_cap, p->n_work + 1, sizeof *p->work);
             p->work[p->n_work++] = item;
         }
         if (takes_name(d))
@@ -168,6 +168,65 @@ void plan_decide(struct plan *p, const struct item *items, const struct spawner_
         p->decisions[p->work[i]].leader = (uint32_t)i;
     free(p->order);
     p->order = NULL;
+}
+
+/* What waits for a limit, in its order. */
+static uint32_t *held_list(const struct plan *p, const struct item *items, size_t *n_r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->n; i++)
+        n += held_back(&p->decisions[i]);
+    uint32_t *held = xcalloc(n, sizeof *held);
+    *n_r = n;
+    for (size_t i = p->n; i-- > 0;)
+        if (held_back(&p->decisions[i]))
+            held[--n] = (uint32_t)i;
+    if (*n_r > 1)
+        qsort_r(held, *n_r, sizeof *held, plan_by_place, (void *)items);
+    return held;
+}
+
+/* What failed has taken nothing of its policy's limits; who waits is counted anew. */
+static void use_again(struct plan *p, const struct item *items, const struct plan_limits *limits, moment_t now,
+                      const size_t *failed, size_t n_failed)
+{
+    for (size_t i = 0; i < p->n_policies; i++) {
+        size_t given = p->use[i].given;
+        policy_use_begin(&p->use[i], &limits->policies[i], now);
+        p->use[i].given = given;
+    }
+    for (size_t i = 0; i < n_failed; i++) {
+        size_t policy = items[p->work[failed[i]]].policy;
+        if (policy < p->n_policies)
+            p->use[policy].given--;
+    }
+    p->n_failed += n_failed;
+}
+
+size_t plan_promote(struct plan *p, const struct item *items, const struct spawner_facts *facts,
+                    const struct plan_answer *answers, const uint32_t *answer_of, const struct plan_limits *limits,
+                    moment_t now, const size_t *failed, size_t n_failed)
+{
+    size_t before = p->n_work, n_held;
+    uint32_t *held = held_list(p, items, &n_held);
+    use_again(p, items, limits, now, failed, n_failed);
+    for (size_t i = 0; i < n_held; i++) {
+        size_t item = held[i];
+        struct decision *d = &p->decisions[item];
+        d->eligible_at = MOMENT_NONE;
+        item_decide(d, &items[item], facts, asks(d) ? &answers[answer_of[item] - 1] : NULL, limits, now);
+        if (to_be_created(d))
+            limits_ask(p, d, &items[item], facts, limits, now);
+        if (to_be_created(d)) {
+            d->leader = (uint32_t)p->n_work;
+            xgrow(&p->work, &p->work_cap, p->n_work + 1, sizeof *p->work);
+            p->work[p->n_work++] = item;
+        }
+    }
+    for (size_t i = 0; i < p->n_policies; i++)
+        policy_use_end(&p->use[i]);
+    free(held);
+    return p->n_work - before;
 }
 
 int32_t plan_work(const struct plan *p, size_t item)

@@ -389,6 +389,74 @@ static void test_random(void **state)
             fail_msg("%s was seen %u times", reason_code(each[i]), seen[each[i]]);
 }
 
+/* What fails makes room: of one policy, the others fare as if the failed ones had not been there. */
+static void test_promotion(void **state)
+{
+    (void)state;
+    uint64_t random = 1181783497276652981, *seed = &random;
+    unsigned promoted = 0;
+    for (int round = 0; round < 20000; round++) {
+        static struct world w;
+        struct item rest[WORLD];
+        size_t at[WORLD], failed[WORLD], n_rest = 0, n_failed = 0;
+        bool fails[WORLD] = {false};
+        world_make(&w, seed);
+        for (size_t i = 0; i < w.n; i++)
+            w.items[i].policy = 0;
+        struct plan *p = plan_create(w.items, w.n, &w.facts);
+        plan_decide(p, w.items, &w.facts, NULL, &w.limits, NOW);
+        for (size_t i = 0; i < p->n_work; i++)
+            if (PICK(3) == 0) {
+                failed[n_failed++] = i;
+                fails[p->work[i]] = true;
+            }
+        size_t before = p->n_work;
+        size_t added = plan_promote(p, w.items, &w.facts, NULL, NULL, &w.limits, NOW, failed, n_failed);
+        assert_int_equal(p->n_work, before + added);
+        promoted += (unsigned)added;
+        for (size_t i = 0; i < w.n; i++)
+            if (!fails[i]) {
+                at[n_rest] = i;
+                rest[n_rest++] = w.items[i];
+            }
+        struct plan *want = plan_create(rest, n_rest, &w.facts);
+        plan_decide(want, rest, &w.facts, NULL, &w.limits, NOW);
+        assert_int_equal(p->n_work - n_failed, want->n_work);
+        for (size_t i = 0; i < n_rest; i++) {
+            const struct decision *d = &p->decisions[at[i]], *x = &want->decisions[i];
+            if (d->reason != x->reason || d->verdict != x->verdict || d->eligible_at != x->eligible_at)
+                fail_msg("round %d: item %zu is %s, without the failed ones %s", round, at[i], reason_code(d->reason),
+                         reason_code(x->reason));
+            if (d->verdict == VERDICT_CREATE)
+                assert_int_equal(p->work[plan_work(p, at[i])], at[i]);
+        }
+        plan_free(&want);
+        plan_free(&p);
+    }
+    assert_true(promoted > 1000);
+}
+
+/* An alert whose Task is finished and that waited, retriggers when there is room: the answer is found again. */
+static void test_promotion_asks_nobody_twice(void **state)
+{
+    (void)state;
+    struct task_fact tasks[] = {{.name = "b", .phase = TASK_SUCCEEDED, .owned = true, .completed_at = NOW - HOUR}};
+    struct spawner_facts facts = {.tasks = tasks, .n_tasks = 1};
+    struct item items[] = {{.fingerprint = 1, .identity = 1, .name = "a", .alert = 0},
+                           {.fingerprint = 2, .identity = 2, .name = "b", .alert = 1}};
+    struct plan_answer answers[] = {{.kind = PLAN_NOW, .reason = REASON_POLICY_RETRIGGER}};
+    const uint32_t answer_of[] = {0, 1};
+    struct plan_limits limits = {.max_concurrency = 1, .poll_interval_us = POLL};
+    struct plan *p = plan_create(items, 2, &facts);
+    plan_decide(p, items, &facts, answers, &limits, NOW);
+    assert_int_equal(p->decisions[1].reason, REASON_LIMIT_CONCURRENCY);
+    const size_t first = 0;
+    assert_int_equal(plan_promote(p, items, &facts, answers, answer_of, &limits, NOW, &first, 1), 1);
+    assert_int_equal(p->decisions[1].verdict, VERDICT_RETRIGGER);
+    assert_int_equal(p->decisions[1].reason, REASON_POLICY_RETRIGGER);
+    plan_free(&p);
+}
+
 /* 100,000 that wait for one rate: each has its turn, a window after the one so many places before it. */
 static void test_many(void **state)
 {
@@ -416,6 +484,8 @@ int main(void)
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_ends_of_time),
         cmocka_unit_test(test_random),
+        cmocka_unit_test(test_promotion),
+        cmocka_unit_test(test_promotion_asks_nobody_twice),
         cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

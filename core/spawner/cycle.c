@@ -233,10 +233,24 @@ static int start_composing(struct cycle *c, struct err *e)
     return judge_compose(c->judge, c->winners, c->plan->n_work, c->compositions, on_judged, c, e);
 }
 
+/* The works whose texts have come become Tasks. Where one cannot, somebody who waits for a limit may take its place: then
+ * there is more to compose. */
+static int start_promoting(struct cycle *c, struct err *e)
+{
+    size_t n = c->plan->n_work, from = c->n_made;
+    if (n == from)
+        return 1;
+    if (cycle_make_tasks(c, from, e) != 0)
+        return -1;
+    c->n_made = n;
+    size_t added = cycle_promote(c, from);
+    if (added == 0)
+        return 1;
+    return judge_compose(c->judge, c->winners + n, added, c->compositions + n, on_judged, c, e);
+}
+
 static int start_applying(struct cycle *c, struct err *e)
 {
-    if (cycle_make_tasks(c, e) != 0)
-        return -1;
     cycle_note_problems(c);
     for (size_t i = 0; i < judge_notes(c->judge); i++)
         cycle_add_note(c, xstrdup(judge_note(c->judge, i)));
@@ -316,7 +330,10 @@ static void cycle_step(struct cycle *c)
             c->state = C_COMPOSING;
             rc = start_composing(c, &e);
             break;
-        case C_COMPOSING:
+        case C_COMPOSING: /* again and again, until nothing is added */
+            rc = start_promoting(c, &e);
+            if (rc != 1)
+                break;
             c->state = C_APPLYING;
             rc = start_applying(c, &e);
             break;

@@ -205,6 +205,12 @@ static void member_insert(const struct cycle *c, size_t *members, size_t have, s
 static void groups_make(struct cycle *c)
 {
     size_t n = c->plan->n_work, room = 0;
+    for (size_t w = 0; w < n; w++) {
+        c->winners[w].members = NULL;
+        c->winners[w].n_members = c->winners[w].n_group = 0;
+    }
+    free(c->members);
+    c->members = NULL;
     for (size_t i = 0; i < c->n_items; i++) {
         const struct decision *d = &c->plan->decisions[i];
         int32_t w = d->match == MATCH_MEMBER ? plan_work(c->plan, d->leader) : PLAN_NO_WORK;
@@ -239,7 +245,8 @@ static void groups_make(struct cycle *c)
     free(have);
 }
 
-void cycle_decide(struct cycle *c)
+/* What the policy said of alerts that had a Task, parallel to `asked`. */
+static struct plan_answer *answers_make(const struct cycle *c)
 {
     struct plan_answer *answers = xcalloc(c->n_asked, sizeof *answers);
     for (size_t i = 0; i < c->n_asked; i++) {
@@ -251,22 +258,33 @@ void cycle_decide(struct cycle *c)
         answers[i].at = a->at;
         answers[i].reason = a->reason;
     }
-    struct plan_limits limits = {.max_concurrency = c->spawner->max_concurrency,
-                                 .max_total_tasks = c->spawner->max_total_tasks,
-                                 .poll_interval_us = c->spawner->poll_interval_us,
-                                 .policies = c->policies,
-                                 .n_policies = c->n_policies,
-                                 .cycles = c->run != NULL ? c->run->cycles : 0};
-    plan_decide(c->plan, c->items, c->facts, answers, &limits, c->now);
-    free(answers);
+    return answers;
+}
+
+static struct plan_limits limits_make(const struct cycle *c)
+{
+    return (struct plan_limits){.max_concurrency = c->spawner->max_concurrency,
+                                .max_total_tasks = c->spawner->max_total_tasks,
+                                .poll_interval_us = c->spawner->poll_interval_us,
+                                .policies = c->policies,
+                                .n_policies = c->n_policies,
+                                .cycles = c->run != NULL ? c->run->cycles : 0};
+}
+
+/* The questions to ask about the works from `from` on, and places for what becomes of them. */
+static void works_open(struct cycle *c, size_t from)
+{
     size_t n = c->plan->n_work;
-    if (n == 0)
+    if (n == from)
         return;
-    c->winners = xcalloc(n, sizeof *c->winners);
-    c->compositions = xcalloc(n, sizeof *c->compositions);
-    c->outcomes = xcalloc(n, sizeof *c->outcomes);
-    for (size_t w = 0; w < n; w++) {
+    c->winners = xrealloc(c->winners, n * sizeof *c->winners);
+    c->compositions = xrealloc(c->compositions, n * sizeof *c->compositions);
+    c->outcomes = xrealloc(c->outcomes, n * sizeof *c->outcomes);
+    for (size_t w = from; w < n; w++) {
         size_t i = c->plan->work[w];
+        c->winners[w] = (struct compose_question){0};
+        c->compositions[w] = (struct composition){0};
+        c->outcomes[w] = (struct outcome){0};
         c->winners[w].alert = c->items[i].alert;
         if (c->asked_of != NULL && c->asked_of[i] > 0)
             c->winners[w].last = &c->questions[c->asked_of[i] - 1];
@@ -274,6 +292,41 @@ void cycle_decide(struct cycle *c)
         c->outcomes[w].reason = c->plan->decisions[i].reason;
     }
     groups_make(c);
+}
+
+void cycle_decide(struct cycle *c)
+{
+    struct plan_answer *answers = answers_make(c);
+    struct plan_limits limits = limits_make(c);
+    plan_decide(c->plan, c->items, c->facts, answers, &limits, c->now);
+    free(answers);
+    works_open(c, 0);
+}
+
+/* A text that cannot be rendered, a Task that would not be valid: what is wrong with this one alert. Not what is over for
+ * all of them, such as the cycle's time. */
+static bool failed_alone(const struct cycle *c, size_t w)
+{
+    return c->outcomes[w].verdict == VERDICT_ERROR &&
+           (c->compositions[w].ok || c->compositions[w].reason == REASON_ERROR_TEMPLATE);
+}
+
+size_t cycle_promote(struct cycle *c, size_t from)
+{
+    size_t n = c->plan->n_work, n_failed = 0, added = 0;
+    size_t *failed = xcalloc(n - from, sizeof *failed);
+    for (size_t w = from; w < n; w++)
+        if (failed_alone(c, w))
+            failed[n_failed++] = w;
+    if (n_failed > 0 && c->promotions++ < PROMOTIONS_MAX) {
+        struct plan_answer *answers = answers_make(c);
+        struct plan_limits limits = limits_make(c);
+        added = plan_promote(c->plan, c->items, c->facts, answers, c->asked_of, &limits, c->now, failed, n_failed);
+        free(answers);
+        works_open(c, n);
+    }
+    free(failed);
+    return added;
 }
 
 const struct retrigger_answer *cycle_answer(const struct cycle *c, size_t item)

@@ -96,6 +96,8 @@ struct cycle {
 
     struct compose_question *winners; /* parallel to plan->work */
     size_t *members;                  /* what their groups point into */
+    size_t n_made;                    /* works that have become Tasks, or have failed to */
+    uint32_t promotions;              /* times that others were let in for them: at most PROMOTIONS_MAX */
     struct composition *compositions;
     struct outcome *outcomes; /* parallel to plan->work */
 
@@ -126,6 +128,9 @@ char *cycle_frozen(const struct cycle *c);
 int cycle_make_items(struct cycle *c, struct err *e);     /* judgements -> items */
 void cycle_make_questions(struct cycle *c);               /* plan -> questions */
 void cycle_decide(struct cycle *c);                       /* answers -> decisions, winners */
+/* Of the works from `from` on, those that failed make room for what waits for a limit. Returns how many works came. */
+size_t cycle_promote(struct cycle *c, size_t from);
+enum { PROMOTIONS_MAX = 100 };
 const struct retrigger_answer *cycle_answer(const struct cycle *c, size_t item); /* NULL: it was not asked */
 const struct item *cycle_item(const struct cycle *c, size_t alert, size_t *i_r); /* NULL: the policy did not keep it */
 
@@ -135,7 +140,7 @@ void cycle_take_resolve_answers(struct cycle *c); /* -> endings, cancels */
 void cycle_take_cancelled(struct cycle *c, const struct store_result *results); /* n_cancels of them */
 
 /* cycle_task.c */
-int cycle_make_tasks(struct cycle *c, struct err *e);     /* compositions -> Tasks, creates */
+int cycle_make_tasks(struct cycle *c, size_t from, struct err *e); /* compositions from `from` on -> Tasks, creates */
 void cycle_take_results(struct cycle *c, const struct store_result *results, size_t n);
 void cycle_make_status(struct cycle *c);
 

@@ -67,14 +67,14 @@ static int make_task(struct cycle *c, size_t w, const char *name, struct buf *sp
     return 0;
 }
 
-int cycle_make_tasks(struct cycle *c, struct err *e)
+int cycle_make_tasks(struct cycle *c, size_t from, struct err *e)
 {
     size_t n = c->plan->n_work;
-    c->creates = xcalloc(n, sizeof *c->creates);
-    c->create_work = xcalloc(n, sizeof *c->create_work);
+    c->creates = xrealloc(c->creates, n * sizeof *c->creates);
+    c->create_work = xrealloc(c->create_work, n * sizeof *c->create_work);
     struct buf space = {0}, alertname = {0};
     int rc = 0;
-    for (size_t w = 0; w < n && rc == 0; w++) {
+    for (size_t w = from; w < n && rc == 0; w++) {
         const struct item *item = &c->items[c->plan->work[w]];
         char made[ITEM_NAME];
         const char *name = arena_strdup(c->strings, item_name(item, made));

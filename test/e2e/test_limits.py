@@ -298,3 +298,17 @@ def test_a_collapse_concludes_nothing(engine, source):
         assert reasons(decisions) == {fp("A0"): "skip dedup.active"}
         assert "the number of alerts fell from 8 to 1 at " in done.stderr
     assert len(engine.tasks()) == 8
+
+
+@pytest.mark.parametrize("limits, spec", [("", {"maxConcurrency": 1}), ("limits = { per_hour = 1 },", {}),
+                                          ("", {"maxTotalTasks": 1})])
+def test_an_alert_that_cannot_be_rendered_is_in_nobodys_way(engine, source, limits, spec):
+    """Its place goes to the next, in the same cycle; what it did not take is not counted."""
+    source.alerts = [alert("A"), alert("B"), alert("LongName"), alert("LongerName")]
+    template = {"promptTemplate": "{{slice .Title 0 5}}"}
+    for verb in ("plan", "once"):
+        got = cycle(engine, source, policy(limits), verb=verb, code=1, template=template, **spec)
+        assert said(got)["A"] == said(got)["B"] == "error error.template"
+        assert said(got)["LongName"] == "create create.new"
+        assert said(got)["LongerName"].startswith("wait limit.")
+    assert [t["metadata"]["annotations"]["alerts.kelos.dev/alertname"] for t in engine.tasks().values()] == ["LongName"]
