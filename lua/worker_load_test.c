@@ -257,7 +257,8 @@ static void fields_are_inherited(void **state)
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char *source = xasprintf("%sreturn policy.extend(parent, { api = 1, %s })", parent, table[i].fields);
-        struct rig_setup s = {.policies = {{"a.lua", source, 0}}, .zones = {{"Europe/Rome", "TZif"}, {"Asia/Tokyo", "TZif"}}};
+        struct rig_setup s = {.policies = {{"a.lua", source, 0}},
+                              .zones = {{"Europe/Rome", "TZif", 0}, {"Asia/Tokyo", "TZif", 0}}};
         kit_expect_run(&s, kit_plain, NULL, table[i].want);
         free(source);
     }
@@ -305,9 +306,9 @@ static void zones_are_asked_for(void **state)
         struct rig_setup setup;
         const char *want;
     } table[] = {
-        {{.zones = {{"Europe/Rome", "TZif"}}, .policies = {{"a.lua", ZONED("'Europe/Rome'"), 0}}},
+        {{.zones = {{"Europe/Rome", "TZif", 0}}, .policies = {{"a.lua", ZONED("'Europe/Rome'"), 0}}},
          "want: Europe/Rome\npolicy: a a.lua alertname!=\"\"\njudge: keep"},
-        {{.zones = {{"Europe/Rome", "TZif"}},
+        {{.zones = {{"Europe/Rome", "TZif", 0}},
           .policies = {{"a.lua", ZONED("'Europe/Rome', 'UTC'"), 0}, {"b.lua", ZONED("'Asia/Tokyo', 'Europe/Rome'"), 0}}},
          "want: Europe/Rome Asia/Tokyo\nload: b.lua: zones: there is no time zone 'Asia/Tokyo' here; check its name, or install "
          "tzdata where alertspawner runs\npolicy: a a.lua alertname!=\"\"\njudge: keep priority=1000 by=a\n"},
