@@ -138,7 +138,7 @@ static void creation_add(struct kept *k, moment_t at, uint64_t ordinal, uint32_t
 {
     size_t i = k->n_creations;
     for (size_t j = 0; j < k->n_creations && ordinal != 0; j++)
-        if (k->creations[j].ordinal == ordinal)
+        if (k->creations[j].ordinal == ordinal && k->creations[j].at == at)
             return;
     while (i > 0 && k->creations[i - 1].at > at)
         i--;
