@@ -446,6 +446,7 @@ void cycle_free(struct cycle **cycle)
     free(c->policies);
     free(c->policy_numbers);
     free(c->created);
+    free(c->all_created);
     alert_set_free(&c->set);
     policy_set_put(c->env.policies, c->files);
     status_deinit(&c->status);
