@@ -60,7 +60,7 @@ void check_spawner_name(struct report *r, const char *path, const struct node *n
 static void check_at_most(struct report *r, const char *path, const struct node *n, int64_t max)
 {
     if (n->integer > max)
-        report_add(r, n->line, n->column, path, "%lld is too much: at most %lld", (long long)n->integer, (long long)max);
+        report_add(r, n->line, n->column, path, "must be at most %lld, is %lld", (long long)max, (long long)n->integer);
 }
 
 void check_rate(struct report *r, const char *path, const struct node *n)
