@@ -1,0 +1,1 @@
+return {export = function() end}
