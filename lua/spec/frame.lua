@@ -36,8 +36,8 @@ function frame.caller()
 end
 
 -- Where the spec stands: {short_src, currentline, source, what, traceback} of the first Lua frame that is not the
--- runner's. The traceback ends where the runner begins.
-function frame.trace(message)
+-- runner's; when there is none (a case in JSON), `instead`. The traceback ends where the runner begins.
+function frame.trace(message, instead)
     local level = 2
     local info = getinfo(level, "Sl")
     while info and (info.what == "C" or is_ours(info)) do
@@ -45,7 +45,9 @@ function frame.trace(message)
         info = getinfo(level, "Sl")
     end
     if not info then
-        return {short_src = "?", source = "?", currentline = 0, what = "C", traceback = "", message = tostring(message)}
+        instead = instead or {short_src = "?", source = "?", currentline = 0}
+        return {short_src = instead.short_src, source = instead.source, currentline = instead.currentline, what = "Lua",
+            traceback = "", message = tostring(message)}
     end
     local lines = traceback("", level)
     local runner = find(lines, "\n%s*%[C]")

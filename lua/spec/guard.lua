@@ -29,14 +29,14 @@ function guard.run(descriptor, f, element)
     local status, message, trace, detail = "success", nil, nil, nil
     local function caught(value)
         local late = host.expired()
-        status, trace = late and "error" or failure.kind(value), frame.trace(value)
+        status, trace = late and "error" or failure.kind(value), frame.trace(value, element.trace)
         message, detail = sentence(value, trace), failure.detail(value)
     end
     local ok, result = host.guard(guard.timeout, caught, f)
     if not ok then
         if status == "success" then -- no memory: nobody was asked
-            status, trace = "error", frame.trace(result)
-            message = sentence(result or "not enough memory", element.trace or trace)
+            status, trace = "error", frame.trace(result, element.trace)
+            message = sentence(result or "not enough memory", trace)
         elseif status == "failure" and descriptor ~= "it" then
             status = "error"
         end
