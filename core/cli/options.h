@@ -23,6 +23,8 @@ enum {
     TAKES_ALERT = 1 << 7,     /* --alert --spawner */
     TAKES_EXEC = 1 << 8,      /* --exec --exec-output --exec-parallel */
     TAKES_SERVE = 1 << 12,    /* --listen */
+    TAKES_CLUSTER = 1 << 16,  /* --kubeconfig --context */
+    TAKES_OBJECTS = 1 << 17,  /* -A --take-taskspawners; with --store kube no -f is needed */
     POLICIES_WILL_DO = 1 << 9, /* with TAKES_DOCUMENTS: --policies without any -f is enough */
 };
 
@@ -41,6 +43,8 @@ struct options {
     const char *exec, *exec_output;
     int exec_parallel;
     const char *listen; /* NULL: not given */
+    const char *kubeconfig, *context;
+    bool take_task_spawners;
     bool help;
 
     char **args; /* what is no option */

@@ -117,6 +117,7 @@ static int take_object(struct operation *op)
     cJSON_Delete(object);
     if (rc != 0) {
         slot_forget(slot);
+        slot->gone = op->err.kind == ERR_NOT_FOUND;
         return err_wrap(&op->err, "reading its status");
     }
     int64_t total = object_int(slot->status, "totalTasksCreated", 0), polls = object_int(slot->status, "completedPolls", 0);

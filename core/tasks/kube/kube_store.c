@@ -477,8 +477,6 @@ int kube_store_create(uv_loop_t *loop, const struct kube_store_options *o, struc
         .events = o->events,
         .ns = xstrdup(o->ns),
         .read_only = o->read_only,
-        .may_act = o->may_act,
-        .may_act_arg = o->may_act_arg,
     };
     *store_r = s;
     if (watch_start(s, o->ns, e) == 0)
@@ -524,16 +522,27 @@ void kube_store_free(struct kube_store **store)
     free(s);
 }
 
+void kube_store_fence(struct kube_store *s, bool (*may_act)(void *arg), void *arg)
+{
+    s->may_act = may_act;
+    s->may_act_arg = arg;
+}
+
 void kube_store_refresh(struct kube_store *s)
 {
-    for (struct slot *slot = s->slots; slot != NULL; slot = slot->next)
+    for (struct slot *slot = s->slots; slot != NULL; slot = slot->next) {
         slot->stale = true;
+        free(slot->problem); /* to be told again, by us */
+        slot->problem = NULL;
+    }
     for (struct namespace_watch *w = s->watches; w != NULL; w = w->next)
         informer_refresh(w->tasks);
 }
 
 void kube_store_problem(struct kube_store *s, const struct kube_spawner_ref *spawner, const char *problem)
 {
+    if (s->may_act != NULL && !s->may_act(s->may_act_arg))
+        return; /* whoever leads tells */
     struct slot *slot = slot_get(s, spawner->ns, spawner->name);
     if (problem == NULL ? slot->problem == NULL : slot->problem != NULL && strcmp(problem, slot->problem) == 0)
         return;

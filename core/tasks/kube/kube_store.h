@@ -37,9 +37,6 @@ struct kube_store_options {
     struct kube_client *client;
     const char *ns;     /* "": one watch for all namespaces; else one for each that a spawner is in, this one first */
     bool read_only;     /* plan: any write is ERR_BUG */
-    /* Asked before every write: may this process still act? NULL: always. */
-    bool (*may_act)(void *arg);
-    void *may_act_arg;
     struct kube_events *events; /* or NULL */
 };
 int kube_store_create(uv_loop_t *loop, const struct kube_store_options *options, struct kube_store **store_r,
@@ -49,6 +46,8 @@ struct store *kube_store_interface(struct kube_store *s);
 /* Operations that wait complete with ERR_UNREACHABLE; the loop must run on until it is empty. Before the client. */
 void kube_store_free(struct kube_store **store);
 
+/* Asked before every write from now on; NULL: always. */
+void kube_store_fence(struct kube_store *s, bool (*may_act)(void *arg), void *arg);
 /* Leadership came: what others have written meanwhile must be seen before the next cycle. */
 void kube_store_refresh(struct kube_store *s);
 /* The first complete lists are in. *why_r, else: what is in the way, a sentence; lives until the next turn of the loop. */
