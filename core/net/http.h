@@ -62,11 +62,8 @@ struct http_options {
     uint64_t max_bytes;    /* of the decoded body */
     const char *max_hint;  /* what to do about a larger one, for its sentence; or NULL. Not copied */
     int64_t timeout_us;    /* of the whole exchange */
-<<<<<<< HEAD
     int64_t idle_us;       /* of a silence within it; 0: no such limit */
-=======
     const char *unix_socket; /* connect there, whatever host the url names; or NULL */
->>>>>>> main
 };
 
 struct http_request;
