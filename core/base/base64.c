@@ -34,16 +34,14 @@ int base64_decode(const char *text, struct buf *out)
     return n ? -1 : 0;
 }
 
-void base64_encode(const void *data, size_t len, struct buf *out)
+void base64_encode(const char *bytes, size_t len, struct buf *out)
 {
-    const unsigned char *p = data;
-    buf_reserve(out, (len + 2) / 3 * 4 + 1);
-    for (; len > 0; p += 3) {
-        size_t n = len < 3 ? len : 3;
-        uint32_t bits = (uint32_t)p[0] << 16 | (n > 1 ? (uint32_t)p[1] << 8 : 0) | (n > 2 ? p[2] : 0);
-        for (size_t i = 0; i < 4; i++)
-            buf_addc(out, i <= n ? alphabet[bits >> (18 - 6 * i) & 63] : '=');
-        len -= n;
+    for (size_t i = 0; i < len; i += 3) {
+        size_t n = len - i < 3 ? len - i : 3;
+        uint32_t bits = (uint32_t)(unsigned char)bytes[i] << 16;
+        bits |= n > 1 ? (uint32_t)(unsigned char)bytes[i + 1] << 8 : 0;
+        bits |= n > 2 ? (uint32_t)(unsigned char)bytes[i + 2] : 0;
+        for (size_t k = 0; k < 4; k++)
+            buf_addc(out, k <= n ? alphabet[bits >> (18 - 6 * k) & 63] : '=');
     }
-    buf_adds(out, "");
 }

@@ -1,9 +1,9 @@
-/* Base64 with the standard alphabet, padded (RFC 4648), as Kubernetes writes bytes in JSON. */
+/* Base64 as Kubernetes writes and reads []byte: the standard alphabet with padding; line ends are passed over. */
 #pragma once
 
 #include "base/buf.h"
 
-/* Line ends are skipped as Go skips them. -1: it is none. */
+/* Appends the bytes. -1 when the text is no base64 (then part of it may have been appended). For secrets reserve room
+ * first, so that growing leaves no copies behind. */
 int base64_decode(const char *text, struct buf *out);
-/* Appends; NUL-terminated. */
-void base64_encode(const void *data, size_t len, struct buf *out);
+void base64_encode(const char *bytes, size_t len, struct buf *out);
