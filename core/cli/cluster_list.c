@@ -149,14 +149,14 @@ static void add_from_map(cJSON *list, const cJSON *map, const char *name)
     cJSON_AddItemToArray(list, o);
 }
 
-/* What cannot be listed is said, and the rest is shown: not everybody has the other kind, or may see ConfigMaps. */
+/* What may be absent is said, and the rest is shown: not every cluster has our kind, not everybody may see ConfigMaps. */
 static int list_some(struct asker *a, const struct options *o, const struct kube_resource *resource, const char *name,
-                     const char *labels, struct err *e)
+                     const char *labels, enum err_kind absent, struct err *e)
 {
     struct err why;
     if (list_all(a, o, resource, name, labels, &why) == 0)
         return 0;
-    if (why.kind != ERR_NOT_FOUND && why.kind != ERR_FORBIDDEN) {
+    if (why.kind != absent) {
         *e = why;
         return -1;
     }
@@ -168,7 +168,8 @@ static int add_maps(struct asker *a, const struct options *o, const char *name, 
 {
     cJSON *objects = a->list;
     a->list = cJSON_CreateArray();
-    int rc = list_some(a, o, &kube_config_maps, NULL, "app.kubernetes.io/managed-by=alertspawner,alerts.kelos.dev/spawner", e);
+    int rc = list_some(a, o, &kube_config_maps, NULL, "app.kubernetes.io/managed-by=alertspawner,alerts.kelos.dev/spawner",
+                       ERR_FORBIDDEN, e);
     const cJSON *map;
     cJSON_ArrayForEach(map, a->list)
     {
@@ -184,7 +185,7 @@ int cluster_list_spawners(const struct options *o, const char *name, cJSON **lis
     struct asker a;
     int rc = asker_open(&a, o, e);
     if (rc == 0)
-        rc = list_some(&a, o, &kube_alert_spawners, name, NULL, e);
+        rc = list_some(&a, o, &kube_alert_spawners, name, NULL, ERR_NOT_FOUND, e);
     if (rc == 0)
         rc = add_maps(&a, o, name, e);
     if (rc == 0)

@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct kube_resource kube_alert_spawners = {"alerts.kelos.dev", "v1alpha1", "alertspawners", "AlertSpawner", false};
-const struct kube_resource kube_task_spawners = {"kelos.dev", "v1alpha2", "taskspawners", "TaskSpawner", false};
+const struct kube_resource kube_alert_spawners = {"alerts.kelos.dev", "v1alpha1", "alertspawners", "AlertSpawner", false,
+                                                  "kubectl apply -k deploy/crd installs it"};
+const struct kube_resource kube_task_spawners = {"kelos.dev", "v1alpha2", "taskspawners", "TaskSpawner", false,
+                                                 "Kelos brings it"};
 
 static void operation_step(struct operation *op);
 
