@@ -74,8 +74,11 @@ static void spend(lua_State *L, struct vm *vm, uint64_t units)
 
 static void on_count(lua_State *L, lua_Debug *ar)
 {
-    (void)ar;
     struct vm *vm = vm_of(L);
+    if (ar->event == LUA_HOOKLINE) {
+        vm->on_line(vm->on_line_arg, L, ar);
+        return;
+    }
     if (vm->dead)
         raise_timeout(L);
     spend(L, vm, VM_STEP);
@@ -105,6 +108,8 @@ struct vm *vm_create(const struct vm_limits *limits, volatile struct black_box *
     vm->call_limit = limits->call_instructions;
     vm->total_limit = limits->total_instructions;
     vm->total_used = limits->total_used;
+    vm->on_line = limits->on_line;
+    vm->on_line_arg = limits->on_line_arg;
     vm->box = box;
     vm->L = lua_newstate(capped_alloc, vm);
     if (!vm->L) {
@@ -234,7 +239,7 @@ enum vm_end vm_call(struct vm *vm, lua_CFunction f, void *arg)
     vm_budget(vm);
     /* not re-armed for every call: instructions that are left of a step count for the next one */
     if (lua_gethookcount(L) != VM_STEP)
-        lua_sethook(L, on_count, LUA_MASKCOUNT, VM_STEP);
+        lua_sethook(L, on_count, LUA_MASKCOUNT | (vm->on_line ? LUA_MASKLINE : 0), VM_STEP);
     lua_pushcfunction(L, on_error); /* none of these pushes allocates */
     lua_pushcfunction(L, f);
     lua_pushlightuserdata(L, arg);

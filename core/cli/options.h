@@ -53,6 +53,7 @@ struct verb {
     unsigned takes;
     size_t min_args, max_args;
     int (*run)(const struct options *o); /* exit code */
+    int (*run_args)(int argc, char **argv); /* instead: a verb that reads its command line itself */
 };
 
 /* argv[0] is the verb's name. -1: ERR_USAGE with a sentence. Strings point into argv; free with options_deinit. */
