@@ -54,8 +54,8 @@ int main(int argc, char **argv)
         print_usage(stderr);
         return EXIT_USAGE;
     }
-    if (v->run_args != NULL)
-        return finish(v->run_args(argc - 1, argv + 1));
+    if ((v->takes & READS_ITSELF) != 0)
+        return finish(verb_spec(argc - 1, argv + 1));
     struct options o = {0};
     struct err e = {0};
     log_set_level(strcmp(v->name, "run") == 0 ? LOG_INFO : LOG_WARN);

@@ -22,6 +22,8 @@ enum {
     TAKES_PHASE = 1 << 6,     /* --phase --message */
     TAKES_ALERT = 1 << 7,     /* --alert --spawner */
     TAKES_EXEC = 1 << 8,      /* --exec --exec-output --exec-parallel */
+    TAKES_SERVE = 1 << 12,    /* --listen */
+    READS_ITSELF = 1 << 30,   /* the verb reads its command line itself: spec_options.h */
     POLICIES_WILL_DO = 1 << 9, /* with TAKES_DOCUMENTS: --policies without any -f is enough */
 };
 
@@ -39,6 +41,7 @@ struct options {
     const char *alert, *spawner;
     const char *exec, *exec_output;
     int exec_parallel;
+    const char *listen; /* NULL: not given */
     bool help;
 
     char **args; /* what is no option */
@@ -53,7 +56,6 @@ struct verb {
     unsigned takes;
     size_t min_args, max_args;
     int (*run)(const struct options *o); /* exit code */
-    int (*run_args)(int argc, char **argv); /* instead: a verb that reads its command line itself */
 };
 
 /* argv[0] is the verb's name. -1: ERR_USAGE with a sentence. Strings point into argv; free with options_deinit. */

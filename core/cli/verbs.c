@@ -17,32 +17,32 @@ const struct verb verbs[] = {
      "Examples:\n"
      "  alertspawner run -f examples/ --alertmanager http://localhost:9093\n"
      "  alertspawner run -f spawner.yaml --exec 'claude -p --permission-mode acceptEdits'",
-     CYCLE_OPTIONS | TAKES_EXEC, 0, 0, verb_run, NULL},
+     CYCLE_OPTIONS | TAKES_EXEC | TAKES_SERVE, 0, 0, verb_run},
     {"once", "One cycle for every TaskSpawner, then exit.", "-f FILE [-f ...]",
      "Prints one decision for every alert. Exits 1 when a cycle failed or a decision is an error.\n\n"
      "Example:\n  alertspawner once -f examples/ --alertmanager http://localhost:9093",
-     CYCLE_OPTIONS | TAKES_OUTPUT, 0, 0, verb_once, NULL},
+     CYCLE_OPTIONS | TAKES_OUTPUT, 0, 0, verb_once},
     {"plan", "What once would do, without doing it.", "-f FILE [-f ...]",
      "The same decisions as once, with no writes: works beside a running engine.\n\n"
      "With -o json: {\"spawners\":[{\"name\",\"namespace\",\"decisions\":[{\"fingerprint\",\"alertname\",\"verdict\",\n"
      "\"reason\",\"detail\",\"task\"}]}]}; verdict is create, retrigger, skip, wait or error.\n\n"
      "Example:\n  alertspawner plan -f examples/ -o json | jq '.spawners[].decisions[] | select(.verdict==\"create\")'",
-     CYCLE_OPTIONS | TAKES_OUTPUT, 0, 0, verb_plan, NULL},
+     CYCLE_OPTIONS | TAKES_OUTPUT, 0, 0, verb_plan},
     {"get", "Show Tasks or TaskSpawners of the local store.", "tasks|spawners [NAME]",
      "-o json prints a v1 List (or, with NAME, the object), as kubectl does.\n\n"
      "Examples:\n  alertspawner get tasks\n  alertspawner get task oom-remediator-… -o yaml",
-     TAKES_STORE | TAKES_OUTPUT | TAKES_NAMESPACE, 1, 2, verb_get, NULL},
+     TAKES_STORE | TAKES_OUTPUT | TAKES_NAMESPACE, 1, 2, verb_get},
     {"finish", "Say how a Task of the local store ended.", "task NAME --phase Succeeded|Failed",
      "Sets phase and completionTime, as the agent's controller would. A command of run --exec that still runs is ended.",
-     TAKES_STORE | TAKES_NAMESPACE | TAKES_PHASE, 2, 2, verb_finish, NULL},
+     TAKES_STORE | TAKES_NAMESPACE | TAKES_PHASE, 2, 2, verb_finish},
     {"delete", "Delete a Task of the local store.", "task NAME",
      "A command of run --exec that still runs is ended. If its alert still fires, a later cycle creates a new Task.",
-     TAKES_STORE | TAKES_NAMESPACE, 2, 2, verb_delete, NULL},
+     TAKES_STORE | TAKES_NAMESPACE, 2, 2, verb_delete},
     {"render", "Print the Task that an alert would become, touching nothing.", "-f FILE --alert ALERT.json",
      "Neither Alertmanager nor store is asked. If a selector or the policy would not take the alert, a note on standard\n"
      "error says so.\n\n"
      "Example:\n  curl -s localhost:9093/api/v2/alerts | jq '.[0]' | alertspawner render -f spawner.yaml --alert -",
-     TAKES_DOCUMENTS | TAKES_POLICIES | TAKES_OUTPUT | TAKES_ALERT, 0, 0, verb_render, NULL},
+     TAKES_DOCUMENTS | TAKES_POLICIES | TAKES_OUTPUT | TAKES_ALERT, 0, 0, verb_render},
     {"check", "Validate documents, templates and policies.", "[-f FILE ...] [--policies DIR]",
      "Reads everything as run would and says the same of it: a line for each policy with its match, its hash and the\n"
      "libraries that it includes, a line for each TaskSpawner, every problem with file and line. Without -f it is for\n"
@@ -50,10 +50,9 @@ const struct verb verbs[] = {
      "Examples:\n"
      "  alertspawner check -f examples/ --policies policies.d\n"
      "  alertspawner check --policies policies.d",
-     TAKES_DOCUMENTS | TAKES_POLICIES | POLICIES_WILL_DO, 0, 0, verb_check, NULL},
-    {"spec", "Run specs of policies: busted's describe, it and assert.", "[options] [FILE|DIR ...]", "", 0, 0, 0, NULL,
-     verb_spec},
-    {"version", "Print the version.", "", "One line, for scripts.", 0, 0, 0, verb_version, NULL},
+     TAKES_DOCUMENTS | TAKES_POLICIES | POLICIES_WILL_DO, 0, 0, verb_check},
+    {"spec", "Run specs of policies: busted's describe, it and assert.", "[options] [FILE|DIR ...]", "", READS_ITSELF, 0, 0, NULL},
+    {"version", "Print the version.", "", "One line, for scripts.", 0, 0, 0, verb_version},
     {0},
 };
 
