@@ -70,7 +70,8 @@ struct input {
 
 static void read_more(struct input *in)
 {
-    memmove(in->bytes.data, in->bytes.data + in->taken, in->bytes.len - in->taken);
+    if (in->taken)
+        memmove(in->bytes.data, in->bytes.data + in->taken, in->bytes.len - in->taken);
     in->bytes.len -= in->taken;
     in->taken = 0;
     if (in->bytes.len == 0 && in->bytes.cap > 16 * SESSION_FLUSH)
