@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const lua_dirs[] = {"/usr/local/share/lua/5.4", "/usr/share/lua/5.4"};
+static const char *const module_dirs[] = {"/usr/local/share/lua/5.4", "/usr/share/lua/5.4"};
 enum { PLACES_MAX = 64 };
 
 /* Directories in which a name is looked for, in order. */
@@ -85,8 +85,8 @@ static void find_places(const struct spec_reach *r, const char *spec_file, const
         add_roots(p, r, "");
         for (size_t i = 0; i < r->n_lpath; i++)
             add_place(p, xstrdup(r->lpath[i]));
-        for (size_t i = 0; i < sizeof lua_dirs / sizeof *lua_dirs; i++)
-            add_place(p, xstrdup(lua_dirs[i]));
+        for (size_t i = 0; i < sizeof module_dirs / sizeof *module_dirs; i++)
+            add_place(p, xstrdup(module_dirs[i]));
     } else if (strcmp(how, "golden") == 0) {
         add_place(p, xstrdup(beside));
     } else {
