@@ -24,6 +24,7 @@ struct spec_session {
     bool survey; /* it wants to see every alert first */
     bool survey_done;
     moment_t now;
+    int setup_ref; /* SETUP's table, while it is not known whose the remembered state is; else LUA_NOREF */
 };
 
 /* A time zone that the engine gave. */

@@ -4,6 +4,8 @@
 #include "session_internal.h"
 #include "spec_coverage.h"
 
+#include "alerts/identity.h"
+
 #include <lauxlib.h>
 #include <string.h>
 
@@ -108,30 +110,43 @@ static void on_line(void *arg, lua_State *L, lua_Debug *ar)
     spec_coverage_line(arg, L, ar);
 }
 
-/* session(setup) -> id, ready */
-int spec_session_open(lua_State *L)
+/* SETUP of the table at `idx` up to READY, whose fields are behind *ready_r. */
+static void set_up(lua_State *L, struct spec_session *t, int idx, struct wire_reader *ready_r)
 {
     struct spec *s = spec_running;
-    struct wire_reader fields;
     enum wire_type type;
-    luaL_checktype(L, 1, LUA_TTABLE);
-    lua_settop(L, 1);
-    struct spec_session *t = find_free(L);
-    spec_setup_write(L, 1, &t->now);
+    spec_setup_write(L, idx, &t->now);
+    session_free(&t->session);
     t->session = session_create(s->box, on_output, t);
-    t->id = s->next_id++; /* from here on host.free, or the end, closes it */
+    t->survey_done = false;
     if (s->coverage)
         session_watch_lines(t->session, on_line, s->coverage);
     say(L, t);
-    while ((type = hear(L, t, &fields)) == WIRE_WANT) {
-        answer_want(L, &fields);
+    while ((type = hear(L, t, ready_r)) == WIRE_WANT) {
+        answer_want(L, ready_r);
         say(L, t);
     }
     if (type != WIRE_READY)
-        return luaL_error(L, "the session is not ready");
+        luaL_error(L, "the session is not ready");
     cover(t);
+}
+
+/* session(setup) -> id, ready */
+int spec_session_open(lua_State *L)
+{
+    struct wire_reader ready;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    struct spec_session *t = find_free(L);
+    *t = (struct spec_session){.setup_ref = LUA_NOREF};
+    set_up(L, t, 1, &ready);
+    t->id = spec_running->next_id++;
     lua_pushinteger(L, t->id);
-    spec_ready_push(L, &fields, &t->survey);
+    spec_ready_push(L, &ready, &t->survey);
+    if (spec_has(L, 1, "state") && !spec_has(L, 1, "state_key")) {
+        lua_pushvalue(L, 1);
+        t->setup_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
     return 2;
 }
 
@@ -150,7 +165,9 @@ static struct spec_session *check_session(lua_State *L, int arg)
 /* free(id) */
 int spec_session_free(lua_State *L)
 {
-    close_session(check_session(L, 1));
+    struct spec_session *t = check_session(L, 1);
+    luaL_unref(L, LUA_REGISTRYINDEX, t->setup_ref);
+    close_session(t);
     return 0;
 }
 
@@ -205,28 +222,73 @@ static void note_decisions(lua_State *L, const struct spec_session *t)
     }
 }
 
-/* ask(id, question) -> answer */
-int spec_session_ask(lua_State *L)
+/* Pushes an empty answer. */
+static void push_answer(lua_State *L)
 {
-    struct spec_session *t = check_session(L, 1);
+    lua_newtable(L);
+    lua_newtable(L);
+    lua_setfield(L, -2, "notes");
+    lua_newtable(L);
+    lua_setfield(L, -2, "state");
+}
+
+/* The survey, if it is wanted, then JUDGE. */
+static void judge(lua_State *L, struct spec_session *t)
+{
     struct wire_reader fields;
-    luaL_checktype(L, 2, LUA_TTABLE);
-    lua_settop(L, 2);
-    lua_newtable(L); /* the answer, 3 */
-    lua_newtable(L);
-    lua_setfield(L, 3, "notes");
-    lua_newtable(L);
-    lua_setfield(L, 3, "state");
     cover(t);
     if (t->survey && !t->survey_done) { /* all of it comes before the first judgement: a session has one poll */
         spec_survey_write(L, 2);
         say(L, t);
         if (hear(L, t, &fields) != WIRE_DONE)
-            return luaL_error(L, "the session does not take a survey");
+            luaL_error(L, "the session does not take a survey");
         t->survey_done = true;
     }
     spec_judge_write(L, 2, t->now);
     ask(L, t, WIRE_JUDGED, spec_judged_take);
+}
+
+/* What is remembered is the first asked alert's: under the key that the policy gives it. Asked once without it to learn
+ * the key; then the session begins anew, with it. */
+static void find_owner_of_state(lua_State *L, struct spec_session *t)
+{
+    struct wire_reader ready;
+    struct alert a;
+    struct err e;
+    size_t len;
+    char digits[IDENTITY_TEXT];
+    push_answer(L);
+    judge(L, t);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, t->setup_ref);
+    const char *key = judged_text(L, "key");
+    if (!key) {
+        lua_getfield(L, 2, "alert");
+        const char *bytes = lua_tolstring(L, -1, &len);
+        if (alert_index(bytes, len, &spec_running->index, &e) != ALERT_OK)
+            luaL_error(L, "that is no alert: %s", e.msg);
+        alert_view(&a, bytes, spec_running->index.data);
+        identity_format(a.index->fingerprint, digits);
+        lua_pop(L, 1);
+        key = digits;
+    }
+    lua_pushstring(L, key);
+    lua_setfield(L, 4, "state_key");
+    luaL_unref(L, LUA_REGISTRYINDEX, t->setup_ref);
+    t->setup_ref = LUA_NOREF;
+    set_up(L, t, 4, &ready);
+    lua_settop(L, 2);
+}
+
+/* ask(id, question) -> answer */
+int spec_session_ask(lua_State *L)
+{
+    struct spec_session *t = check_session(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
+    if (t->setup_ref != LUA_NOREF)
+        find_owner_of_state(L, t);
+    push_answer(L); /* at 3 */
+    judge(L, t);
     const char *key = judged_text(L, "key");
     if (strcmp(judged_text(L, "answer"), "keep") == 0) {
         if (spec_has(L, 2, "last")) {
