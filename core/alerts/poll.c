@@ -15,7 +15,11 @@
 enum { POLL_ELEMENT_MAX = 4 * 1024 * 1024 };
 
 struct poll {
-    struct http_request *request;
+    struct http_request *request; /* NULL: an answer from a recording */
+    uv_timer_t *later;            /* ... which comes from the loop, too */
+    struct poll_answer answer;
+    bool cancelled;
+    struct poll_tap tap;
     struct cutter cutter;
     struct alert_set *set;
     struct selector selector; /* a copy */
@@ -71,7 +75,9 @@ static bool plain_type(const char *s)
 
 static int on_head(void *arg, const struct http_response *r, struct err *e)
 {
-    (void)arg;
+    struct poll *p = arg;
+    if (p->tap.head != NULL)
+        p->tap.head(p->tap.arg, r->status);
     if (r->status != 200) {
         for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
             if (r->status >= answers[i].from && r->status <= answers[i].to)
@@ -110,6 +116,8 @@ static int on_body(void *arg, const char *bytes, size_t len, struct err *e)
 {
     struct poll *p = arg;
     p->bytes += len;
+    if (p->tap.body != NULL)
+        p->tap.body(p->tap.arg, bytes, len);
     return cutter_feed(&p->cutter, bytes, len, e) == 0 ? 0 : cut_failed(p, e);
 }
 
@@ -213,11 +221,8 @@ static int check_auth(const struct poll_auth *a, struct err *e)
     return 0;
 }
 
-int poll_start(struct http_client *http, const struct poll_options *o, poll_done_cb *done, void *arg,
-               struct poll **poll_r, struct err *e)
+static struct poll *poll_create(const struct poll_options *o, poll_done_cb *done, void *arg)
 {
-    if (check_url(o->url, e) != 0 || (o->auth != NULL && check_auth(o->auth, e) != 0))
-        return -1;
     struct poll *p = xcalloc(1, sizeof *p);
     p->done = done;
     p->arg = arg;
@@ -227,16 +232,28 @@ int poll_start(struct http_client *http, const struct poll_options *o, poll_done
     p->base = xstrndup(o->url, n);
     p->set = alert_set_create();
     cutter_init(&p->cutter, CUT_ARRAY, POLL_ELEMENT_MAX, on_element, p);
-    struct buf url = {0};
-    buf_adds(&url, p->base);
-    buf_adds(&url, "/api/v2/alerts?");
     if (o->selector != NULL) {
         p->has_selector = true;
         copy_selector(o->selector, &p->selector);
-        selector_query(&p->selector, &url);
-    } else {
-        buf_adds(&url, "active=true&silenced=false&inhibited=false");
     }
+    return p;
+}
+
+int poll_start(struct http_client *http, const struct poll_options *o, poll_done_cb *done, void *arg,
+               struct poll **poll_r, struct err *e)
+{
+    if (check_url(o->url, e) != 0 || (o->auth != NULL && check_auth(o->auth, e) != 0))
+        return -1;
+    struct poll *p = poll_create(o, done, arg);
+    if (o->tap != NULL)
+        p->tap = *o->tap;
+    struct buf url = {0};
+    buf_adds(&url, p->base);
+    buf_adds(&url, "/api/v2/alerts?");
+    if (p->has_selector)
+        selector_query(&p->selector, &url);
+    else
+        buf_adds(&url, "active=true&silenced=false&inhibited=false");
     struct http_get_options get = {
         .url = url.data,
         .accept = "application/json",
@@ -252,9 +269,46 @@ int poll_start(struct http_client *http, const struct poll_options *o, poll_done
     int rc = http_get(http, &get, &handler, &p->request, e);
     buf_free(&url);
     if (rc != 0) {
+        err_wrap(e, "%s", p->base);
         poll_free(p);
-        return err_wrap(e, "%.*s", (int)n, o->url);
+        return -1;
     }
+    if (poll_r != NULL)
+        *poll_r = p;
+    return 0;
+}
+
+/* ---- an answer from a recording ---- */
+
+static void on_later_closed(uv_handle_t *h)
+{
+    free(h);
+}
+
+static void on_later(uv_timer_t *t)
+{
+    struct poll *p = t->data;
+    struct err e = {0};
+    uv_close((uv_handle_t *)t, on_later_closed);
+    if (p->cancelled)
+        err_set(&e, ERR_CONFLICT, "cancelled");
+    else if (p->answer.failed != NULL)
+        e = *p->answer.failed;
+    else
+        on_body(p, p->answer.body, p->answer.len, &e);
+    on_done(p, NULL, e.kind != ERR_NONE ? &e : NULL);
+}
+
+int poll_answered(uv_loop_t *loop, const struct poll_options *o, const struct poll_answer *answer, poll_done_cb *done,
+                  void *arg, struct poll **poll_r, struct err *e)
+{
+    (void)e; /* as poll_start, which may fail */
+    struct poll *p = poll_create(o, done, arg);
+    p->answer = *answer;
+    p->later = xmalloc(sizeof *p->later);
+    uv_timer_init(loop, p->later);
+    p->later->data = p;
+    uv_timer_start(p->later, on_later, 0, 0);
     if (poll_r != NULL)
         *poll_r = p;
     return 0;
@@ -262,7 +316,9 @@ int poll_start(struct http_client *http, const struct poll_options *o, poll_done
 
 void poll_cancel(struct poll *p)
 {
-    http_cancel(p->request);
+    p->cancelled = true; /* one from a recording sees it when its turn comes */
+    if (p->request != NULL)
+        http_cancel(p->request);
 }
 
 struct poll_progress poll_progress(const struct poll *p)

@@ -8,6 +8,7 @@
 #include "base/err.h"
 
 #include <stdint.h>
+#include <uv.h>
 
 struct http_client;
 
@@ -18,12 +19,20 @@ struct poll_auth {
 };
 void poll_auth_deinit(struct poll_auth *auth);
 
+/* For who records: sees the answer as it comes, before it is judged. Any may be NULL. */
+struct poll_tap {
+    void (*head)(void *arg, long status);
+    void (*body)(void *arg, const char *bytes, size_t len);
+    void *arg;
+};
+
 struct poll_options {
     const char *url;       /* http(s)://host[:port][/prefix], with or without a trailing slash */
     const struct selector *selector;
     const struct poll_auth *auth; /* NULL: anonymous */
     uint64_t max_bytes;    /* --max-response-bytes; larger is a failed poll */
     int64_t timeout_us;    /* of the whole request */
+    const struct poll_tap *tap; /* or NULL; copied */
 };
 
 struct poll_progress {
@@ -40,3 +49,20 @@ int poll_start(struct http_client *http, const struct poll_options *options, pol
                struct poll **poll_r, struct err *e);
 void poll_cancel(struct poll *p); /* done is called with ERR_CONFLICT "cancelled", later */
 struct poll_progress poll_progress(const struct poll *p);
+
+/* What Alertmanager answered once, from a recording: cut, checked and refused exactly as if it came now. Only url and
+ * selector of the options are used. Bytes and error stay the caller's until `done`. */
+struct poll_answer {
+    const struct err *failed; /* the poll failed, with this sentence (without the URL); NULL: it was a 200 with this body */
+    const char *body;
+    size_t len;
+};
+int poll_answered(uv_loop_t *loop, const struct poll_options *options, const struct poll_answer *answer, poll_done_cb *done,
+                  void *arg, struct poll **poll_r, struct err *e);
+
+/* Where a cycle gets its answers when it does not ask Alertmanager: a recording. */
+struct poll_source {
+    /* As poll_start; it ends in poll_answered. */
+    int (*start)(struct poll_source *source, const struct poll_options *options, poll_done_cb *done, void *arg,
+                 struct poll **poll_r, struct err *e);
+};

@@ -171,7 +171,7 @@ static int start_poll(struct cycle *c, struct err *e)
     const struct spawner *s = c->spawner;
     c->files = policy_set_get(c->env.policies);
     struct poll_auth auth = {0};
-    if (spawner_auth(c->spawners, s, c->env.secrets_dir, &auth, e) != 0)
+    if (c->env.source == NULL && spawner_auth(c->spawners, s, c->env.secrets_dir, &auth, e) != 0)
         return -1;
     struct poll_options options = {
         .url = s->url,
@@ -181,7 +181,8 @@ static int start_poll(struct cycle *c, struct err *e)
         .timeout_us = c->env.poll_timeout_us,
     };
     c->polling_since = uv_hrtime();
-    int rc = poll_start(c->env.http, &options, on_polled, c, &c->poll, e);
+    int rc = c->env.source != NULL ? c->env.source->start(c->env.source, &options, on_polled, c, &c->poll, e)
+                                   : poll_start(c->env.http, &options, on_polled, c, &c->poll, e);
     poll_auth_deinit(&auth);
     if (rc != 0)
         c->source_failed = true;
@@ -368,7 +369,7 @@ struct cycle *cycle_start(const struct cycle_env *env, const struct spawner_set 
     c->run = run;
     c->done = done;
     c->arg = arg;
-    c->now = moment_now();
+    c->now = env->now != NULL ? env->now(env->now_arg) : moment_now();
     c->strings = arena_create();
     step_later(c);
     return c;
@@ -445,6 +446,7 @@ void cycle_free(struct cycle **cycle)
     free(c->policies);
     free(c->policy_numbers);
     free(c->created);
+    free(c->all_created);
     alert_set_free(&c->set);
     policy_set_put(c->env.policies, c->files);
     status_deinit(&c->status);

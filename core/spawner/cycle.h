@@ -20,7 +20,10 @@ struct spawner_set;
 /* What every cycle of an engine shares. */
 struct cycle_env {
     uv_loop_t *loop;
+    moment_t (*now)(void *arg);  /* the time of a cycle that starts; NULL: moment_now */
+    void *now_arg;
     struct http_client *http;
+    struct poll_source *source;  /* answers of a recording; NULL: Alertmanager is asked, by http */
     struct worker_pool *pool;
     struct store *store;
     struct policy_set *policies; /* a cycle holds one generation from its start to its end */

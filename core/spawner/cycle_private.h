@@ -76,6 +76,8 @@ struct cycle {
     uint32_t *policy_numbers;       /* parallel: for judge_policy_name */
     size_t n_policies;
     moment_t *created;              /* what policies[].created points into */
+    struct policy_limits own_limits; /* the document's, over all policies */
+    moment_t *all_created;           /* what own_limits.created is */
     struct plan *plan;
 
     size_t *asked; /* items */

@@ -22,10 +22,10 @@ def phases(engine):
 
 def alive(pid):
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # the second: it went between open and read
         return False
-    return "Z" not in pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[:1]
+    return "Z" not in stat.rsplit(")", 1)[1].split()[:1]
 
 
 def numbers(path):

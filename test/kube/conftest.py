@@ -1,0 +1,33 @@
+"""Fixtures of test/e2e (am, engine, serve, ...) and: cluster, one per run; namespace, one per test."""
+import importlib.util
+import pathlib
+import re
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import cluster as kube  # noqa: E402
+
+spec = importlib.util.spec_from_file_location("e2e_conftest", HERE.parent / "e2e" / "conftest.py")
+e2e = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(e2e)
+am, engine, serve, pytest_sessionfinish = e2e.am, e2e.engine, e2e.serve, e2e.pytest_sessionfinish
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory):
+    try:
+        c = kube.Cluster(tmp_path_factory.mktemp("cluster"))
+    except kube.Missing as why:
+        pytest.skip(str(why))
+    c.start()
+    yield c
+    c.stop()
+
+
+@pytest.fixture
+def namespace(cluster, request):
+    return cluster.namespace(re.sub("[^a-z0-9]+", "-", request.node.name.lower()).strip("-"))
