@@ -90,9 +90,10 @@ static void on_housekeeping(uv_timer_t *t)
         log_info(NULL, "deleted %zu finished Task%s whose ttlSecondsAfterFinished has passed", n, n == 1 ? "" : "s");
 }
 
-static void on_cycle_done(void *arg)
+static void on_cycle_done(void *arg, struct cycle *c)
 {
     struct run *r = arg;
+    (void)c;
     if (r->exec != NULL && !r->stopping)
         exec_poke(r->exec);
 }
@@ -129,6 +130,7 @@ static int start(struct run *r, const struct options *o, struct err *e)
         return -1;
     struct store *store = &r->engine.local->store;
     store->ops->watch(store, on_task_changed, r);
+    serve_watches(r->serve, r->watches);
     if (serve_start(r->serve, o, local_path(r->engine.local), e) != 0)
         return -1;
     if (r->exec != NULL)
@@ -169,7 +171,7 @@ int verb_run(const struct options *o)
     }
     r.engine.env.logs = true;
     add_handles(&r);
-    r.serve = serve_create(&r.engine.loop);
+    r.serve = serve_create(&r.engine);
     if (start(&r, o, &e) != 0) {
         rc = verb_fail(&e);
     } else {
