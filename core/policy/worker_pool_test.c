@@ -64,7 +64,7 @@ static void another_version(void **state)
 {
     (void)state;
     judge_with(
-        "printf '\\040\\0\\0\\0H\\023\\0\\0\\0alertspawner-worker\\003\\0\\0\\0\\0\\0\\0\\0'; exec sleep 60",
+        "printf '\\040\\0\\0\\0H\\023\\0\\0\\0alertspawner-worker\\004\\0\\0\\0\\0\\0\\0\\0'; exec sleep 60",
         ERR_INVALID, "speaks version 4, the engine 3: install both from one build");
 }
 

@@ -18,12 +18,9 @@ static void add_time(cJSON *o, const char *name, moment_t t)
     cJSON_AddStringToObject(o, name, text);
 }
 
-/* Numbers as they are: cJSON's own are doubles. */
 static void add_count(cJSON *o, const char *name, uint64_t n)
 {
-    char text[24];
-    snprintf(text, sizeof text, "%" PRIu64, n);
-    cJSON_AddRawToObject(o, name, text);
+    cJSON_AddNumberToObject(o, name, (double)n);
 }
 
 /* --- a chain --- */
@@ -39,7 +36,7 @@ static void add_value(cJSON *o, const struct chain_link *l)
         cJSON_AddBoolToObject(o, "value", l->tag == 't');
         break;
     case 'n':
-        cJSON_AddRawToObject(o, "value", l->value);
+        cJSON_AddNumberToObject(o, "value", strtod(l->value, NULL));
         break;
     case '-': /* it never returned */
         break;
@@ -249,6 +246,18 @@ void decision_add_labels(const struct alert *a, cJSON *o)
     buf_free(&value);
 }
 
+/* What is remembered of the alert: ctx.seen. */
+static void add_seen(const struct cycle *c, size_t n, cJSON *o)
+{
+    struct alert_seen seen;
+    episodes_seen(c->memory->episodes, alert_set_at(c->set, n)->fingerprint, c->now, &seen);
+    cJSON *x = cJSON_AddObjectToObject(o, "seen");
+    add_time(x, "first", seen.first);
+    add_count(x, "polls", seen.polls);
+    add_count(x, "flaps", seen.flaps);
+    add_count(x, "episode", seen.episode);
+}
+
 static void add_explained(struct cycle *c, size_t n, cJSON *o)
 {
     const struct chain *chain = decision_chain(c, n);
@@ -256,6 +265,8 @@ static void add_explained(struct cycle *c, size_t n, cJSON *o)
     struct alert a;
     if (chain == NULL)
         return;
+    if (n < alert_set_len(c->set))
+        add_seen(c, n, o);
     if (n < alert_set_len(c->set) && alert_set_read(c->set, n, &space, &a, NULL) == 0)
         decision_add_labels(&a, o);
     buf_free(&space);
@@ -269,18 +280,18 @@ cJSON *decision_make(struct cycle *c, size_t n)
     char generation[IDENTITY_TEXT];
     bool alert = n < alert_set_len(c->set);
     cJSON *o = cJSON_CreateObject();
-    add_time(o, "time", c->now);
-    cJSON_AddStringToObject(o, "spawner", c->spawner->name);
-    cJSON_AddStringToObject(o, "namespace", c->spawner->ns);
     cJSON_AddStringToObject(o, "fingerprint", row.fingerprint);
     cJSON_AddStringToObject(o, "alertname", row.alertname);
-    add_time(o, "startsAt", alert ? alert_set_at(c->set, n)->starts_at : c->endings[n - alert_set_len(c->set)].task->starts_at);
     cJSON_AddStringToObject(o, "verdict", verdict_name(row.verdict));
     cJSON_AddStringToObject(o, "reason", row.reason);
     cJSON_AddStringToObject(o, "detail", row.detail);
     cJSON_AddStringToObject(o, "task", row.task);
     cJSON_AddStringToObject(o, "policy", row.policy);
     cJSON_AddStringToObject(o, "policyHash", row.policy_hash);
+    add_time(o, "time", c->now);
+    cJSON_AddStringToObject(o, "spawner", c->spawner->name);
+    cJSON_AddStringToObject(o, "namespace", c->spawner->ns);
+    add_time(o, "startsAt", alert ? alert_set_at(c->set, n)->starts_at : c->endings[n - alert_set_len(c->set)].task->starts_at);
     identity_format(c->files->hash, generation);
     cJSON_AddStringToObject(o, "generation", generation);
     if (alert && alert_set_at(c->set, n)->reason == REASON_NONE)

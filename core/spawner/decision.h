@@ -5,7 +5,7 @@
  * generation (of all policy files). Where they are: key, identity, priority, eligibleAt, notes, existing (the Task that is
  * there, or was), leader (of its group, or who takes its Task name), limits (those that it is held to: how many of how
  * many are used, what this cycle creates included), would_change (a sentence: what would have to be otherwise). When it
- * was explained (cycle_env.explain): labels, policies (how each policy's match did), chain (every hook that was called). */
+ * was explained (cycle_env.explain): labels, seen (what is remembered of the alert), policies (how each policy's match did), chain (every hook that was called). */
 #pragma once
 
 #include "base/buf.h"
