@@ -31,6 +31,8 @@ static void free_setup(struct session *s)
     remembered_deinit(&s->memory);
     survey_free(&s->survey);
     render_free(&s->render);
+    chain_maker_free(&s->maker);
+    free(s->explained);
     for (size_t i = 0; i < 2 * s->n_templates; i++)
         free(s->template_texts[i]);
     free(s->template_texts);

@@ -49,6 +49,25 @@ void session_read_key(struct session *s, struct wire_reader *r, const struct ale
     extras_identify(&s->extras, *has_key_r ? key_r->s : NULL, key_r->len, a->index->fingerprint);
 }
 
+struct chain_maker *session_explain(struct session *s, const struct alert *a)
+{
+    size_t low = 0, high = s->n_explained;
+    uint64_t fingerprint = a->index->fingerprint;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (s->explained[mid] < fingerprint)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    if (s->explains == EXPLAINS_NOTHING ||
+        (s->explains == EXPLAINS_LISTED && (low == s->n_explained || s->explained[low] != fingerprint)))
+        return NULL;
+    chain_maker_begin(s->maker, s->explains_how);
+    s->extras.chain = chain_maker_chain(s->maker);
+    return s->maker;
+}
+
 void session_close_alert(struct session *s, struct policy *p)
 {
     if (p)
@@ -81,7 +100,9 @@ void session_ask_text(struct session *s, struct policy *p, enum policy_hook hook
         }
         session_note_fallback(s, answer);
     }
-    if (p != &s->base && session_base_answers(s) && policy_ask(&s->base, hook, id, scene, answer) == 0)
+    struct policy_scene base_scene = *scene;
+    base_scene.stand_in = true;
+    if (p != &s->base && session_base_answers(s) && policy_ask(&s->base, hook, id, &base_scene, answer) == 0)
         buf_add(out, answer->text.data, answer->text.len);
     else if (hook == ASK_TITLE && !span_absent(alert_label(a, "alertname")))
         alert_text(a, alert_label(a, "alertname"), out);

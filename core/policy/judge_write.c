@@ -47,6 +47,23 @@ static void write_quarantined(const struct judge *j, struct buf *b)
             wire_u32(b, i == n_files ? POLICY_BASE : (uint32_t)i);
 }
 
+static void write_explained(const struct judge *j, struct buf *b)
+{
+    enum { LINT = 1, ALL = 2, LISTED = 4, TRACED = 8, MEASURED = 16 }; /* wire.h */
+    const struct judge_explain *x = &j->setup.explain;
+    unsigned bits = (j->setup.lint ? LINT : 0u) | (x->trace ? TRACED : 0u);
+    if (x->which == EXPLAIN_ALL || x->which == MEASURE_ALL)
+        bits |= ALL | (x->which == MEASURE_ALL ? MEASURED : 0u);
+    else if (x->which == EXPLAIN_LISTED)
+        bits |= LISTED;
+    wire_u8(b, (uint8_t)bits);
+    if (x->which != EXPLAIN_LISTED)
+        return;
+    wire_u32(b, (uint32_t)x->n);
+    for (size_t i = 0; i < x->n; i++)
+        wire_u64(b, x->fingerprints[i]);
+}
+
 /* Only what judging needs: a worker never hears of URLs, Secrets, credentials or the rest of the Task. */
 void judge_write_setup(struct judge *j, struct buf *b)
 {
@@ -72,7 +89,7 @@ void judge_write_setup(struct judge *j, struct buf *b)
     wire_u64(b, l->cycle_instructions);
     wire_u64(b, l->memory_bytes);
     write_quarantined(j, b);
-    wire_u8(b, j->setup.lint);
+    write_explained(j, b);
     judge_write_creations(j, b);
     judge_write_states(j, b);
     wire_end(b, mark);

@@ -72,7 +72,7 @@ static size_t frame_max(char type)
     case WIRE_JUDGED:
     case WIRE_RETRIGGERED:
     case WIRE_RESOLVED:
-        return 128 * 1024;
+        return 256 * 1024; /* with a chain */
     case WIRE_WANT:
         return 32 * 1024;
     case WIRE_NEED:
