@@ -129,7 +129,7 @@ static void test_err(void **state)
 static void test_base64(void **state)
 {
     (void)state;
-    static const char *const pairs[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="},
+    static const char *const pairs[][2] = {{"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="},
                                            {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\xfb\xff\xfe", "+//+"}};
     struct buf b = {0}, back = {0};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
