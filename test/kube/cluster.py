@@ -1,9 +1,9 @@
 """A real Kubernetes API server with a real etcd, for tests and for trying things by hand.
 
 One Cluster is ready a few seconds after start(): RBAC on, its own certificates, our CRD, and Kelos' two kinds as minimal
-ones (crds/). There
-are no nodes and no controllers: a Deployment is stored and nothing runs, a deleted Namespace stays Terminating, nobody
-collects what an owner left behind, and a Task's phase changes only when a test says so (task_running, task_finished).
+ones (crds/). There are no nodes and no controllers: a Deployment is stored and nothing runs, a deleted Namespace stays
+Terminating, nobody collects what an owner left behind, and a Task's phase changes only when a test says so
+(task_running, task_finished).
 
     cluster.kubectl("get", "tasks", "-A")           as the cluster's admin
     cluster.admin.get("/api/v1/namespaces")         the same by HTTP: Client, below
