@@ -3,6 +3,7 @@
 #include "cli/say.h"
 
 #include "base/mem.h"
+#include "metrics/metrics.h"
 #include "net/http.h"
 #include "policy/worker_pool.h"
 #include "spawner/spawner.h"
@@ -46,6 +47,7 @@ int engine_open(const struct options *o, enum engine_use use, struct engine *g, 
     struct http_client_options http = {.ca_file = o->ca_file, .user_agent = "alertspawner/" AS_VERSION};
     if (use != ENGINE_OFFLINE && http_client_create(&g->loop, &http, &g->http, e) != 0)
         return -1;
+    g->metrics = g->env.metrics = metrics_create();
     g->env.loop = &g->loop;
     g->env.http = g->http;
     g->env.pool = g->pool;
@@ -65,6 +67,7 @@ void engine_close(struct engine *g)
     local_close(&g->local);
     uv_run(&g->loop, UV_RUN_DEFAULT);
     uv_loop_close(&g->loop);
+    metrics_free(&g->metrics);
     free(g->worker);
 }
 

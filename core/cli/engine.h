@@ -13,6 +13,7 @@ struct engine {
     struct http_client *http;
     struct worker_pool *pool;
     struct local_store *local;
+    struct metrics *metrics;     /* of `run`; of others nobody asks */
     struct policy_set *policies; /* of --policies, read once; `run` follows it */
     struct cycle_env env;
     char *worker;

@@ -26,6 +26,7 @@ enum {
     O_EXEC,
     O_EXEC_OUTPUT,
     O_EXEC_PARALLEL,
+    O_LISTEN,
     O_LOG_LEVEL,
 };
 
@@ -54,6 +55,8 @@ static const struct row {
     {TAKES_EXEC, O_EXEC, "exec", "CMD", "run each Task on this machine: CMD in /bin/sh, the prompt on standard input"},
     {TAKES_EXEC, O_EXEC_OUTPUT, "exec-output", "DIR", "where commands' output goes (default <store>.output/)"},
     {TAKES_EXEC, O_EXEC_PARALLEL, "exec-parallel", "N", "commands at once, over all spawners (default: processors)"},
+    {TAKES_SERVE, O_LISTEN, "listen", "ADDR",
+     "metrics and health: HOST:PORT, :PORT or none (default 127.0.0.1:8080; :8080 in a cluster)"},
     {0, O_LOG_LEVEL, "log-level", "LEVEL", "debug, info, warn or error (default info for run, else warn)"},
     {0, 'h', "help", NULL, "this page"},
 };
@@ -154,6 +157,9 @@ static int take(struct options *o, int code, const char *arg, struct err *e)
         o->exec_parallel = (int)strtol(arg, &end, 10);
         if (*end != '\0' || o->exec_parallel < 1 || o->exec_parallel > 1024)
             return err_set(e, ERR_USAGE, "--exec-parallel %s: give a number from 1 to 1024", arg);
+        return 0;
+    case O_LISTEN:
+        o->listen = arg;
         return 0;
     case O_LOG_LEVEL:
         if (log_level_parse(arg, &level) != 0)

@@ -22,6 +22,7 @@ enum {
     TAKES_PHASE = 1 << 6,     /* --phase --message */
     TAKES_ALERT = 1 << 7,     /* --alert --spawner */
     TAKES_EXEC = 1 << 8,      /* --exec --exec-output --exec-parallel */
+    TAKES_SERVE = 1 << 12,    /* --listen */
     POLICIES_WILL_DO = 1 << 9, /* with TAKES_DOCUMENTS: --policies without any -f is enough */
 };
 
@@ -39,6 +40,7 @@ struct options {
     const char *alert, *spawner;
     const char *exec, *exec_output;
     int exec_parallel;
+    const char *listen; /* NULL: not given */
     bool help;
 
     char **args; /* what is no option */

@@ -17,7 +17,7 @@ const struct verb verbs[] = {
      "Examples:\n"
      "  alertspawner run -f examples/ --alertmanager http://localhost:9093\n"
      "  alertspawner run -f spawner.yaml --exec 'claude -p --permission-mode acceptEdits'",
-     CYCLE_OPTIONS | TAKES_EXEC, 0, 0, verb_run},
+     CYCLE_OPTIONS | TAKES_EXEC | TAKES_SERVE, 0, 0, verb_run},
     {"once", "One cycle for every TaskSpawner, then exit.", "-f FILE [-f ...]",
      "Prints one decision for every alert. Exits 1 when a cycle failed or a decision is an error.\n\n"
      "Example:\n  alertspawner once -f examples/ --alertmanager http://localhost:9093",

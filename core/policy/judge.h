@@ -181,6 +181,7 @@ const char *judge_problem(const struct judge *j,
 /* Fallbacks and deaths of this cycle, one sentence each (deduplicated, with a count): for the log. */
 size_t judge_notes(const struct judge *j);
 const char *judge_note(const struct judge *j, size_t i);
+uint64_t judge_note_times(const struct judge *j, size_t i); /* how often it came */
 /* Lint: warnings by file and line, only with setup.lint. */
 struct policy_lint {
     const char *file;

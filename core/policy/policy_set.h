@@ -50,5 +50,7 @@ void policy_set_put(struct policy_set *set, const struct policy_files *files);
  * there. Without policy_set_follow only what reading the files can tell. */
 size_t policy_set_problems(const struct policy_set *set);
 const char *policy_set_problem(const struct policy_set *set, size_t i);
+/* When what lay there was last taken up without a problem; MOMENT_NONE: not yet. */
+moment_t policy_set_good_at(const struct policy_set *set);
 /* Has the set logged this sentence, as a problem that it has now? Then nobody else needs to. */
 bool policy_set_logged(const struct policy_set *set, const char *sentence);

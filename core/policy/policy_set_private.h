@@ -27,6 +27,7 @@ struct policy_set {
     char *trouble; /* concerns all files; or NULL */
     struct sentence_list problems; /* trouble first */
     struct sentence_list own;      /* those of single files, of the last examination */
+    moment_t good_at;
     bool logged;                   /* the problems are */
     struct follower *follower;     /* NULL: nobody follows */
 };

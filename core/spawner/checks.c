@@ -57,6 +57,22 @@ void check_spawner_name(struct report *r, const char *path, const struct node *n
                    n->text);
 }
 
+static void check_at_most(struct report *r, const char *path, const struct node *n, int64_t max)
+{
+    if (n->integer > max)
+        report_add(r, n->line, n->column, path, "must be at most %lld, is %lld", (long long)max, (long long)n->integer);
+}
+
+void check_rate(struct report *r, const char *path, const struct node *n)
+{
+    check_at_most(r, path, n, CHECK_RATE_MAX);
+}
+
+void check_slots(struct report *r, const char *path, const struct node *n)
+{
+    check_at_most(r, path, n, CHECK_SLOTS_MAX);
+}
+
 void check_subdomain(struct report *r, const char *path, const struct node *n)
 {
     if (!name_is_subdomain(n->text, SUBDOMAIN_MAX))

@@ -12,6 +12,8 @@ schema_value_check check_label_name;   /* DNS-1123 label */
 schema_value_check check_url;
 schema_value_check check_interval; /* "" is none */
 schema_value_check check_base64;
+schema_value_check check_rate;  /* at most CHECK_RATE_MAX */
+schema_value_check check_slots; /* at most CHECK_SLOTS_MAX */
 
 /* Of a whole list or map. */
 schema_value_check check_label_keys;
@@ -22,6 +24,8 @@ schema_value_check check_unique_names;
 schema_value_check check_container_names;
 schema_value_check check_init_container_names;
 schema_value_check check_failure_rules;
+
+enum { CHECK_RATE_MAX = 10000, CHECK_SLOTS_MAX = 1000 }; /* as of a policy's limits */
 
 bool name_is_subdomain(const char *s, size_t max);
 bool name_is_label(const char *s);

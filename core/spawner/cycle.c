@@ -45,6 +45,7 @@ void cycle_add_note(struct cycle *c, char *sentence)
 static void finish(struct cycle *c)
 {
     c->state = C_DONE;
+    c->ended = uv_hrtime();
     step_later(c);
 }
 
@@ -118,6 +119,8 @@ static void on_polled(void *arg, struct alert_set *set, const struct err *e)
 {
     struct cycle *c = arg;
     c->poll = NULL;
+    c->poll_us = (int64_t)((uv_hrtime() - c->polling_since) / 1000);
+    c->polled_at = e == NULL ? moment_now() : MOMENT_NONE;
     c->set = set;
     if (e != NULL) {
         c->source_failed = true;
@@ -371,6 +374,9 @@ struct cycle *cycle_start(const struct cycle_env *env, const struct spawner_set 
     c->arg = arg;
     c->now = env->now != NULL ? env->now(env->now_arg) : moment_now();
     c->strings = arena_create();
+    c->began = uv_hrtime();
+    c->poll_us = -1;
+    c->polled_at = MOMENT_NONE;
     step_later(c);
     return c;
 }
@@ -446,6 +452,7 @@ void cycle_free(struct cycle **cycle)
     free(c->policies);
     free(c->policy_numbers);
     free(c->created);
+    free(c->all_created);
     alert_set_free(&c->set);
     policy_set_put(c->env.policies, c->files);
     status_deinit(&c->status);
@@ -489,4 +496,15 @@ struct poll_progress cycle_progress(const struct cycle *c)
 int64_t cycle_polling_us(const struct cycle *c)
 {
     return c->poll != NULL ? (int64_t)((uv_hrtime() - c->polling_since) / 1000) : 0;
+}
+
+struct cycle_course cycle_course(const struct cycle *c)
+{
+    return (struct cycle_course){
+        .took_us = (int64_t)(((c->ended != 0 ? c->ended : uv_hrtime()) - c->began) / 1000),
+        .poll_us = c->poll_us,
+        .polled_at = c->polled_at,
+        .cancelled = c->cancelled,
+        .kept = c->n_items,
+    };
 }

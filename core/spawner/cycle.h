@@ -31,6 +31,7 @@ struct cycle_env {
     uint64_t max_bytes;        /* --max-response-bytes */
     int64_t poll_timeout_us;   /* --timeout */
     struct judge_limits limits;
+    struct metrics *metrics; /* of watched spawners; NULL: nobody counts */
     bool logs; /* cycles say in the log how they went; otherwise it is up to who started them */
 };
 
@@ -70,6 +71,18 @@ struct cycle *cycle_start(const struct cycle_env *env, const struct spawner_set 
 void cycle_cancel(struct cycle *c);
 /* After done only. */
 void cycle_free(struct cycle **c);
+
+/* How it went, for metrics and health. */
+struct cycle_course {
+    int64_t took_us;    /* from its start until now, or its end */
+    int64_t poll_us;    /* -1: Alertmanager was not asked, or has not answered */
+    moment_t polled_at; /* when its answer was complete; MOMENT_NONE: it was not */
+    bool cancelled;
+    size_t kept;        /* alerts that a policy kept */
+};
+struct cycle_course cycle_course(const struct cycle *c);
+/* Counts a cycle that is done in env.metrics. */
+void cycle_measure(struct cycle *c);
 
 /* Why the cycle failed as a whole, or NULL. */
 const struct err *cycle_error(const struct cycle *c);

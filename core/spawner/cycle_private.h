@@ -56,7 +56,10 @@ struct cycle {
     bool cancelled;
     moment_t now;          /* one time for the whole cycle */
     uv_timer_t *later;     /* first step and done are never inside a caller */
+    uint64_t began, ended;  /* uv_hrtime; ended 0: not yet */
     uint64_t polling_since; /* uv_hrtime */
+    int64_t poll_us;        /* -1: no answer and no failure yet */
+    moment_t polled_at;     /* a complete answer; MOMENT_NONE */
     struct err err;
     bool failed, source_failed;
 
@@ -76,6 +79,8 @@ struct cycle {
     uint32_t *policy_numbers;       /* parallel: for judge_policy_name */
     size_t n_policies;
     moment_t *created;              /* what policies[].created points into */
+    struct policy_limits own_limits; /* the document's, over all policies */
+    moment_t *all_created;           /* what own_limits.created is */
     struct plan *plan;
 
     size_t *asked; /* items */
