@@ -1,5 +1,5 @@
-"""Fixtures of test/e2e (am, engine, serve, ...) and: cluster, one per run; namespace, one per test; faults, a proxy in front
-of the API server that does what it is told (faults.py)."""
+"""Fixtures of test/e2e (am, engine, serve, ...) and: cluster, one per run; namespace, one per test; deployed, with deploy/
+in that namespace; faults, a proxy in front of the API server that does what it is told (faults.py)."""
 import importlib.util
 import pathlib
 import re
@@ -33,6 +33,20 @@ def cluster(tmp_path_factory):
 @pytest.fixture
 def namespace(cluster, request):
     return cluster.namespace(re.sub("[^a-z0-9]+", "-", request.node.name.lower()).strip("-"))
+
+
+@pytest.fixture
+def deploy(cluster, tmp_path):
+    """deploy(NAMESPACE, components=[...]) -> kube.Deployed"""
+    def apply(namespace, **more):
+        return kube.Deployed(cluster, namespace, tmp_path / f"deploy-{namespace}", **more)
+    return apply
+
+
+@pytest.fixture
+def deployed(deploy, namespace):
+    """deploy/ in the test's own namespace."""
+    return deploy(namespace)
 
 
 @pytest.fixture
