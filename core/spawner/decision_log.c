@@ -6,10 +6,10 @@
 #include "base/mem.h"
 #include "base/rotated.h"
 #include "metrics/metrics.h"
+#include "spawner/decision.h"
 #include "spawner/decision_seen.h"
 #include "spawner/spawner.h"
 
-#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -151,28 +151,6 @@ static uint64_t alert_of(const struct cycle_row *row)
 {
     const char *s = row->fingerprint[0] != '\0' ? row->fingerprint : row->detail;
     return XXH3_64bits_withSeed(s, strlen(s), row->verdict == VERDICT_CANCEL);
-}
-
-static void decision_line(struct cycle *c, size_t i, struct buf *line)
-{
-    struct cycle_row row;
-    char when[MOMENT_TEXT];
-    cJSON *o = cJSON_CreateObject();
-    cycle_row(c, i, &row);
-    moment_format(moment_now(), when);
-    cJSON_AddStringToObject(o, "time", when);
-    cJSON_AddStringToObject(o, "spawner", cycle_spawner(c)->name);
-    cJSON_AddStringToObject(o, "namespace", cycle_spawner(c)->ns);
-    cJSON_AddStringToObject(o, "fingerprint", row.fingerprint);
-    cJSON_AddStringToObject(o, "alertname", row.alertname);
-    cJSON_AddStringToObject(o, "verdict", verdict_name(row.verdict));
-    cJSON_AddStringToObject(o, "reason", row.reason);
-    cJSON_AddStringToObject(o, "detail", row.detail);
-    cJSON_AddStringToObject(o, "task", row.task);
-    char *text = cJSON_PrintUnformatted(o);
-    buf_addf(line, "%s\n", text);
-    free(text);
-    cJSON_Delete(o);
 }
 
 static void add_line(struct decision_log *log, struct cycle *c, size_t row)
