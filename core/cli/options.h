@@ -23,6 +23,8 @@ enum {
     TAKES_ALERT = 1 << 7,     /* --alert --spawner */
     TAKES_EXEC = 1 << 8,      /* --exec --exec-output --exec-parallel */
     TAKES_SERVE = 1 << 12,    /* --listen --decision-log... */
+    TAKES_CLUSTER = 1 << 18,  /* --kubeconfig --context */
+    TAKES_OBJECTS = 1 << 19,  /* -A --take-taskspawners; with --store kube no -f is needed */
     READS_ITSELF = 1 << 30,   /* the verb reads its command line itself: spec_options.h */
     TAKES_EXPLAIN = 1 << 16,  /* --explain */
     TAKES_WHY = 1 << 17,      /* --at --trace */
@@ -48,6 +50,8 @@ struct options {
     uint64_t decision_log_bytes; /* default 100 MiB */
     unsigned decision_log_keep;  /* default 5 */
     bool decision_log_all;
+    const char *kubeconfig, *context;
+    bool take_task_spawners;
     bool explain, trace;
     int64_t at; /* moment_t; MOMENT_NONE: now */
     bool help;
