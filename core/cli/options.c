@@ -196,7 +196,7 @@ static int check_args(const struct verb *verb, const struct options *o, struct e
             return err_set(e, ERR_USAGE, "nothing to check: give -f FILE, --policies DIR, or both");
         return 0;
     }
-    if ((verb->takes & TAKES_DOCUMENTS) && o->n_documents == 0)
+    if ((verb->takes & TAKES_DOCUMENTS) && !(verb->takes & TAKES_WHY) && o->n_documents == 0)
         return err_set(e, ERR_USAGE, "no documents: give -f FILE, -f DIR or -f -");
     return 0;
 }

@@ -22,3 +22,5 @@ void decision_line(struct cycle *c, size_t row, struct buf *line);
 
 /* The members `policies`, `chain` and `trace`, for who has a chain without a cycle. */
 void decision_add_chain(cJSON *decision, const struct chain *chain);
+/* The other way round, for who prints a record that came over HTTP; what is not there is left out. chain_clear */
+void decision_take_chain(const cJSON *decision, struct chain *chain_r);
