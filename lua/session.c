@@ -78,6 +78,12 @@ void session_hello(struct session *s)
     session_flush(s, 0);
 }
 
+void session_watch_lines(struct session *s, vm_line_cb *on_line, void *arg)
+{
+    s->cycle.limits.on_line = on_line;
+    s->cycle.limits.on_line_arg = arg;
+}
+
 int session_read_alert(struct session *s, struct wire_reader *r, struct alert *a, struct err *e)
 {
     struct wire_text bytes = wire_get_text(r), index = wire_get_text(r);

@@ -83,6 +83,9 @@ void session_choose_by_name(struct session *s, struct wire_text name, struct cho
 /* Keeps all policies' VMs together within bounds. */
 void session_trim(struct session *s);
 
+/* "Running" of an enum task_phase; "" for TASK_NEW and for what is none. */
+const char *session_phase_name(uint8_t phase);
+
 /* Reading: groups of fields. -1: nonsense. */
 int session_read_alert(struct session *s, struct wire_reader *r, struct alert *a, struct err *e);
 void session_read_seen(struct wire_reader *r, struct policy_seen *seen);

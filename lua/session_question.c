@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *phase_name(uint8_t phase)
+const char *session_phase_name(uint8_t phase)
 {
     static const char *const names[] = {[TASK_NEW] = "",
                                         [TASK_PENDING] = "Pending",
@@ -30,7 +30,7 @@ void session_read_seen(struct wire_reader *r, struct policy_seen *seen)
 void session_read_last(struct wire_reader *r, const struct alert *a, struct policy_last *last)
 {
     last->task = wire_get_text(r);
-    last->phase = phase_name(wire_get_u8(r));
+    last->phase = session_phase_name(wire_get_u8(r));
     last->gone = wire_get_u8(r) != 0;
     last->created_at = wire_get_i64(r);
     last->completed_at = wire_get_i64(r);

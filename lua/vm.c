@@ -82,6 +82,8 @@ static bool looked_at(const struct vm *vm)
 static void on_count(lua_State *L, lua_Debug *ar)
 {
     struct vm *vm = vm_of(L);
+    if (ar->event == LUA_HOOKLINE && vm->on_line)
+        vm->on_line(vm->on_line_arg, L, ar);
     if (vm->dead)
         raise_timeout(L);
     if (ar->event == LUA_HOOKLINE) {
@@ -130,7 +132,7 @@ static void arm(struct vm *vm)
 {
     lua_State *L = vm->L;
     bool all = looked_at(vm);
-    int count = all ? 1 : VM_STEP, mask = LUA_MASKCOUNT | (all ? LUA_MASKLINE : 0);
+    int count = all ? 1 : VM_STEP, mask = LUA_MASKCOUNT | (all || vm->on_line ? LUA_MASKLINE : 0);
     if (lua_gethookcount(L) != count || lua_gethookmask(L) != mask)
         lua_sethook(L, on_count, mask, count);
 }
@@ -159,6 +161,8 @@ struct vm *vm_create(const struct vm_limits *limits, volatile struct black_box *
     vm->call_limit = limits->call_instructions;
     vm->total_limit = limits->total_instructions;
     vm->total_used = limits->total_used;
+    vm->on_line = limits->on_line;
+    vm->on_line_arg = limits->on_line_arg;
     vm->box = box;
     vm->L = lua_newstate(capped_alloc, vm);
     if (!vm->L) {

@@ -25,6 +25,9 @@ enum vm_end { VM_OK, VM_ERROR, VM_TIMEOUT, VM_MEMORY };
 struct matcher_cache;
 struct zones;
 
+/* Told of each line that is about to be run: only where specs are counted (spec_coverage.h). */
+typedef void vm_line_cb(void *arg, lua_State *L, lua_Debug *ar);
+
 /* Somebody looks on while hooks run: lua/chain_maker.h. None of it may raise or allocate in Lua. */
 struct vm_watch {
     void *arg;
@@ -50,6 +53,8 @@ struct vm {
     const struct vm_watch *watch; /* NULL: nobody does. For the next vm_call */
     struct buf files;   /* "\nname.lua:" of each source file that runs in here: only those can be where an error is */
     struct buf scratch; /* for texts on their way into Lua; cleared by whoever uses it */
+    vm_line_cb *on_line; /* NULL: nobody wants to know */
+    void *on_line_arg;
     struct matcher_cache *matchers;
     struct zones *zones; /* that the policy may use: zones.h. NULL: none, or not yet */
     /* how the last vm_call failed */
@@ -61,6 +66,8 @@ struct vm_limits {
     size_t memory;
     uint64_t call_instructions, total_instructions;
     uint64_t *total_used;
+    vm_line_cb *on_line; /* NULL in every worker that judges alerts */
+    void *on_line_arg;
 };
 
 /* NULL when there is not even memory for an empty state. */

@@ -63,6 +63,7 @@ const struct verb verbs[] = {
      "  alertspawner check -f examples/ --policies policies.d\n"
      "  alertspawner check --policies policies.d",
      TAKES_DOCUMENTS | TAKES_POLICIES | POLICIES_WILL_DO, 0, 0, verb_check},
+    {"spec", "Run specs of policies: busted's describe, it and assert.", "[options] [FILE|DIR ...]", "", READS_ITSELF, 0, 0, NULL},
     {"version", "Print the version.", "", "One line, for scripts.", 0, 0, 0, verb_version},
     {0},
 };

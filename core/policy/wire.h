@@ -24,6 +24,15 @@
  *                    <-- COMPOSED*, DONE
  *      (end of file) -->           the worker exits 0
  *
+ * A worker whose first frame is SPEC instead of SETUP runs one file of specs (`alertspawner spec`, and the gate before a
+ * changed policy serves) and is gone. Only such a worker ever says TELL or NEED, and it takes none of the frames above:
+ *
+ *      SPEC          -->           what to run, with which options
+ *                   [<-- NEED      a file, a time zone, a golden to be kept
+ *      GIVE          -->]          what came of it
+ *                    <-- TELL*     what happens: a test begins, ends, prints
+ *                    <-- DONE      nothing more to come
+ *
  * One request at a time; the worker may write answers while it works. Before each call into a policy it writes what it
  * is about to do into the black box, a shared page that the engine reads when the worker has died. */
 #pragma once
@@ -95,6 +104,10 @@ enum wire_type {
     WIRE_RESOLVE = 'X',
     WIRE_RESOLVED = 'x',
     WIRE_DONE = 'd',
+    WIRE_SPEC = 'P',
+    WIRE_NEED = 'n',
+    WIRE_GIVE = 'G',
+    WIRE_TELL = 'e',
 };
 
 /* Groups of fields that several messages share. Moments are microseconds since 1970, INT64_MIN when unset.
@@ -185,11 +198,21 @@ enum wire_type {
  *          text title, text body, text prompt, text branch,
  *          u32 n, n * text labels, u32 n, n * text annotations     in the order of SETUP
  *          text fallback, extras
- * DONE:    u32 how many were answered */
+ * DONE:    u32 how many were answered
+ *
+ * SPEC:    u64 instructions a hook may use, u64 instructions of all hooks of one session, u64 bytes of memory of a policies'
+ *          VM (what SETUP has in production), tree options: a map for the runner, see lua/spec/main.lua
+ * NEED:    u8 wire_need, text how (only NEED_FILE: "spec", "policy", "fixture", "golden", "module" or ""), text name,
+ *          text bytes (only NEED_GOLDEN)
+ * GIVE:    u8 ok, text bytes (of the file; of the zone, TZif) or, when not ok, a sentence, text where it was found, as a
+ *          person would write it
+ * TELL:    text kind ("test_end" and so on), tree: its members, see lua/spec/main.lua; of "print" a string
+ * DONE:    u32 0 */
 
 enum wire_judgement { JUDGED_KEEP, JUDGED_DROP, JUDGED_ERROR };
 enum wire_answer { ANSWER_NEVER, ANSWER_NOW, ANSWER_AT, ANSWER_ERROR };
 enum wire_resolve { RESOLVE_KEEP, RESOLVE_CANCEL_PENDING, RESOLVE_ERROR };
+enum wire_need { NEED_FILE, NEED_GOLDEN, NEED_ZONE };
 
 /* A JSON value as fields, so that the worker needs no JSON: u8 tag, then
  * 'z' null | 't' true | 'f' false | 'i' i64 | 'd' u64 (bits of the double) | 's' text | 'l' u32 n, n trees |

@@ -75,6 +75,9 @@ static size_t frame_max(char type)
         return 256 * 1024; /* with a chain */
     case WIRE_WANT:
         return 32 * 1024;
+    case WIRE_NEED:
+    case WIRE_TELL:
+        return 4 * 1024 * 1024;
     default:
         return 0; /* the engine's own words */
     }

@@ -22,6 +22,21 @@ void watches_update(struct watches *w, struct spawner_set *set);
 void watches_poke(struct watches *w, const char *ns, const char *name);
 /* The same for all of them (their policies have changed), spread as first cycles are. */
 void watches_poke_all(struct watches *w);
+/* A plan of that spawner (CYCLE_PLAN: nothing is written, nothing logged), explained, as soon as none of its cycles runs; its
+ * next cycle waits for it, so that there is never the memory of two. `done` once, later, with the cycle, which is freed when
+ * it returns; NULL: the spawner is not watched any more. -1: there is no such spawner, or a plan of it is asked for
+ * already (ERR_CONFLICT). */
+int watches_plan(struct watches *w, const char *ns, const char *name, const struct judge_explain *explain,
+                 cycle_done_cb *done, void *arg, struct err *e);
+/* The spawners as they are now; they stay until watches_release. */
+struct watches_hold {
+    const struct spawner_set **sets;
+    const struct spawner **spawners;
+    size_t n;
+    void **held;
+};
+struct watches_hold watches_hold(const struct watches *w);
+void watches_release(struct watches_hold *h);
 /* No new cycles; `ended` is called once none runs, perhaps at once. */
 void watches_stop(struct watches *w, void (*ended)(void *arg), void *arg);
 /* A spawner as those see it who watch over the engine. */

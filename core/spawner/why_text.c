@@ -234,7 +234,7 @@ static void add_excluded(struct buf *b, const cJSON *decisions, bool all)
         buf_add_visible(b, text(d, "detail"));
         buf_addf(b, " (%s)\n", text(d, "reason"));
         if (all)
-            add_member(b, "  would change", text(d, "would_change"));
+            buf_addf(b, "    would change %s\n", text(d, "would_change"));
     }
     if (n > SHOWN)
         buf_addf(b, "  ... and %zu more\n", n - SHOWN);
