@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "net/server.h"
+#include "spawner/spawner.h"
 #include "spawner/watch.h"
 #include "spawner/why.h"
 

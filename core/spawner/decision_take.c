@@ -45,12 +45,13 @@ static void take_value(const cJSON *v, struct chain_link *l)
     l->value = text;
 }
 
-static void take_reads(const cJSON *reads, struct chain_link *l)
+static void take_reads(const cJSON *reads, const cJSON *near, struct chain_link *l)
 {
     const cJSON *x;
     l->reads = xcalloc((size_t)cJSON_GetArraySize(reads), sizeof *l->reads);
     cJSON_ArrayForEach(x, reads) l->reads[l->n_reads++] =
-        (struct chain_read){xstrdup(x->string), xstrdup(cJSON_GetStringValue(x))};
+        (struct chain_read){xstrdup(x->string), xstrdup(cJSON_GetStringValue(x)),
+                            xstrdup(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(near, x->string)))};
 }
 
 static struct chain_link take_link(const cJSON *o)
@@ -68,7 +69,7 @@ static struct chain_link take_link(const cJSON *o)
     take_value(cJSON_GetObjectItemCaseSensitive(o, "value"), &l);
     l.bits = (uint8_t)((is_true(o, "decided") ? CHAIN_DECIDED : 0u) | (is_true(o, "passedOn") ? CHAIN_PASSED_ON : 0u) |
                        (is_true(o, "standIn") ? CHAIN_STAND_IN : 0u) | (l.tag == 'z' ? CHAIN_FELL : 0u));
-    take_reads(cJSON_GetObjectItemCaseSensitive(o, "reads"), &l);
+    take_reads(cJSON_GetObjectItemCaseSensitive(o, "reads"), cJSON_GetObjectItemCaseSensitive(o, "did_you_mean"), &l);
     return l;
 }
 

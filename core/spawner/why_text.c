@@ -135,10 +135,10 @@ static void add_policy(struct buf *b, const cJSON *d, const struct chain *c)
     buf_addf(b, " (%s%s%.12s)\n", file, file[0] != '\0' ? ", version " : "version ", text(d, "policyHash"));
 }
 
-/* Shown when there is a choice: more than the default policy alone. */
+/* Shown when there was a choice. */
 static void add_choices(struct buf *b, const struct chain *c)
 {
-    if (c->n_choices < 2)
+    if (c->n_choices == 0 || (c->n_choices == 1 && c->choices[0].fit == FIT_CHOSEN))
         return;
     buf_adds(b, "  which policy judges:\n");
     chain_choices_text(c, "    ", b);
