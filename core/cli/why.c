@@ -75,13 +75,15 @@ static cJSON *ask_running(const struct options *o, struct err *e)
     struct buf path = {0}, body = {0};
     long status = 0;
     cJSON *answer = NULL;
-    if (path_resolve(o->store, false, &store, e) != 0)
+    /* in a Pod the engine's port stands in for the socket, which only a local store has */
+    const char *url = o->engine == NULL && cluster_wanted(o) ? "http://127.0.0.1:8080" : o->engine;
+    if (url == NULL && path_resolve(o->store, false, &store, e) != 0)
         return NULL;
     make_path(o, &path);
-    struct ask ask = {.store_path = store, .ca_file = o->ca_file};
+    struct ask ask = {.store_path = store, .url = url, .ca_file = o->ca_file};
     if (ask_engine(&ask, path.data, &body, &status, e) == 0) {
         answer = read_answer(&body, status, e);
-    } else if (e->kind == ERR_NOT_FOUND || e->kind == ERR_UNREACHABLE) {
+    } else if (url == NULL && (e->kind == ERR_NOT_FOUND || e->kind == ERR_UNREACHABLE)) {
         struct err why = *e;
         err_set(e, why.kind, "%s (with -f FILE, alertspawner why asks Alertmanager and the store itself)", why.msg);
     }
@@ -167,7 +169,7 @@ static cJSON *answer_alone(const struct options *o, struct err *e)
     struct alone x = {0};
     size_t bad = 0;
     cJSON *answer = NULL;
-    if (engine_documents(o, &x.set, &bad, e) != 0)
+    if (engine_documents(o, NULL, &x.set, &bad, e) != 0)
         return NULL;
     bool no_store = o->alert != NULL && o->store == NULL;
     if (engine_open(o, no_store ? ENGINE_OFFLINE : ENGINE_PLAN, &x.engine, e) == 0) {
@@ -191,6 +193,8 @@ static int check_question(const struct options *o, struct err *e)
                                      "Usage: alertspawner why FINGERPRINT|ALERTNAME [-f FILE ...]");
     if (o->alert != NULL && o->n_documents == 0)
         return err_set(e, ERR_USAGE, "--alert goes with -f FILE: which TaskSpawner is to judge it?");
+    if (o->engine != NULL && o->n_documents > 0)
+        return err_set(e, ERR_USAGE, "--engine asks a running engine, -f asks without one: leave one of the two out");
     if (o->at != MOMENT_NONE && o->alert == NULL)
         return err_set(e, ERR_USAGE, "--at goes with --alert FILE: Alertmanager only knows what fires now");
     if (o->n_args > 0 && strlen(o->args[0]) > WHY_NAME_MAX)

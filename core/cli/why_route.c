@@ -27,7 +27,7 @@ struct why_route {
     struct request *first;
     size_t n;
     struct why *why;           /* of the first */
-    struct watches_hold hold;
+    struct watches_members hold;
 };
 
 static void start_first(struct why_route *r);
@@ -92,7 +92,7 @@ static int plan(void *arg, const struct why_target *t, const struct judge_explai
 static void start_first(struct why_route *r)
 {
     const struct request *q = r->first;
-    r->hold = watches_hold(r->watches);
+    r->hold = watches_members(r->watches);
     struct why_target *targets = xcalloc(r->hold.n, sizeof *targets);
     for (size_t i = 0; i < r->hold.n; i++)
         targets[i] = (struct why_target){r->hold.sets[i], r->hold.spawners[i]};

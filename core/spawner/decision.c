@@ -247,6 +247,13 @@ static void add_limits(const struct cycle *c, size_t item, const struct cycle_ro
     uint32_t cycles = c->run != NULL ? c->run->cycles : 0;
     if (cycles < RAMP_CYCLES_MAX)
         add_limit(&limits, o, "ramp", use->given, (uint64_t)own->ramp << cycles);
+    if (c->plan->spawner_use != NULL) { /* an AlertSpawner's, over all policies */
+        const struct policy_limits *all = &c->own_limits;
+        add_limit(&limits, o, "perHour", c->plan->spawner_use->hour + c->plan->spawner_use->given, all->per_hour);
+        add_limit(&limits, o, "perDay", c->plan->spawner_use->day + c->plan->spawner_use->given, all->per_day);
+        if (cycles < RAMP_CYCLES_MAX)
+            add_limit(&limits, o, "spawnerRamp", c->plan->spawner_use->given, (uint64_t)all->ramp << cycles);
+    }
     add_limit(&limits, o, "maxConcurrency", c->plan->active + given, (uint64_t)c->spawner->max_concurrency);
     if (own->reserve_slots > 0 && c->items[item].priority > own->reserve_priority)
         add_limit(&limits, o, "reserve", 0, own->reserve_slots);

@@ -48,7 +48,7 @@ struct watches {
     void *arg;
     struct watch *list;
     size_t n;
-    bool stopping;
+    bool stopping, held;
     void (*ended)(void *arg);
     void *ended_arg;
 };
@@ -190,9 +190,9 @@ int watches_plan(struct watches *all, const char *ns, const char *name, const st
     return 0;
 }
 
-struct watches_hold watches_hold(const struct watches *all)
+struct watches_members watches_members(const struct watches *all)
 {
-    struct watches_hold h = {.sets = xcalloc(all->n, sizeof *h.sets),
+    struct watches_members h = {.sets = xcalloc(all->n, sizeof *h.sets),
                              .spawners = xcalloc(all->n, sizeof *h.spawners),
                              .held = xcalloc(all->n, sizeof *h.held)};
     for (struct watch *w = all->list; w != NULL; w = w->next) {
@@ -207,14 +207,14 @@ struct watches_hold watches_hold(const struct watches *all)
     return h;
 }
 
-void watches_release(struct watches_hold *h)
+void watches_release(struct watches_members *h)
 {
     for (size_t i = 0; i < h->n; i++)
         set_unref(h->held[i]);
     free(h->sets);
     free(h->spawners);
     free(h->held);
-    *h = (struct watches_hold){0};
+    *h = (struct watches_members){0};
 }
 
 /* The only place that decides: remove, take up a changed document, start a cycle, or set the timer. */
@@ -241,6 +241,8 @@ static void watch_step(struct watch *w, bool due)
         start_plan(w);
         return;
     }
+    if (w->all->held)
+        return;
     uint64_t now = uv_now(w->all->env.loop);
     uint64_t interval = (uint64_t)(w->spawner->poll_interval_us / 1000);
     uint64_t at = w->began + (w->dirty ? WATCH_POKE_MS : interval);
@@ -368,6 +370,19 @@ void watches_poke_all(struct watches *all)
         uint64_t at = now + spread_ms(w->spawner), soonest = w->began + WATCH_POKE_MS;
         w->wanted = at > soonest ? at : soonest;
         watch_step(w, false);
+    }
+}
+
+void watches_hold(struct watches *all, bool hold)
+{
+    if (all->held == hold)
+        return;
+    all->held = hold;
+    for (struct watch *w = all->list; w != NULL && !hold; w = w->next) {
+        w->began = 0; /* as if it were new: no answer of ours stands any more */
+        w->run.cycles = 0;
+        if (w->cycle == NULL)
+            uv_timer_start(&w->timer, on_timer, spread_ms(w->spawner), 0);
     }
 }
 

@@ -29,14 +29,17 @@ void watches_poke_all(struct watches *w);
 int watches_plan(struct watches *w, const char *ns, const char *name, const struct judge_explain *explain,
                  cycle_done_cb *done, void *arg, struct err *e);
 /* The spawners as they are now; they stay until watches_release. */
-struct watches_hold {
+struct watches_members {
     const struct spawner_set **sets;
     const struct spawner **spawners;
     size_t n;
     void **held;
 };
-struct watches_hold watches_hold(const struct watches *w);
-void watches_release(struct watches_hold *h);
+struct watches_members watches_members(const struct watches *w);
+void watches_release(struct watches_members *m);
+/* While it holds no cycle begins: another replica acts. Let go again, every spawner runs soon, spread as first cycles
+ * are. */
+void watches_hold(struct watches *w, bool hold);
 /* No new cycles; `ended` is called once none runs, perhaps at once. */
 void watches_stop(struct watches *w, void (*ended)(void *arg), void *arg);
 /* A spawner as those see it who watch over the engine. */

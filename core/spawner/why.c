@@ -15,7 +15,7 @@ static void on_later_closed(uv_handle_t *h)
     free(h);
 }
 
-static void destroy(struct why *w)
+void why_destroy(struct why *w)
 {
     for (size_t i = 0; i < w->n_sources; i++)
         alert_set_free(&w->sources[i].set);
@@ -39,7 +39,7 @@ static void on_later(uv_timer_t *t)
     w->later = NULL;
     uv_close((uv_handle_t *)t, on_later_closed);
     if (w->freed)
-        destroy(w);
+        why_destroy(w);
     else if (w->state == W_DONE)
         w->done(w->arg, w);
     else
@@ -103,7 +103,7 @@ static void on_found(void *arg, struct alert_set *set, const struct err *e)
     w->poll = NULL;
     if (w->freed) {
         alert_set_free(&set);
-        destroy(w);
+        why_destroy(w);
         return;
     }
     struct why_source *s = &w->sources[w->source];
@@ -200,7 +200,7 @@ static void on_planned(void *arg, struct cycle *c)
     if (w->freed) {
         if (w->host.plan == NULL)
             cycle_free(&c);
-        destroy(w);
+        why_destroy(w);
         return;
     }
     if (c == NULL)
@@ -259,7 +259,7 @@ static void on_facts(void *arg, struct spawner_facts *facts, const struct err *e
     struct why *w = arg;
     w->facts = facts;
     if (w->freed) {
-        destroy(w);
+        why_destroy(w);
         return;
     }
     if (e != NULL)
@@ -278,7 +278,7 @@ static void on_memory(void *arg, struct spawner_memory *memory, const struct err
     struct why *w = arg;
     w->memory = memory;
     if (w->freed) {
-        destroy(w);
+        why_destroy(w);
         return;
     }
     if (e != NULL) {
@@ -456,7 +456,7 @@ void why_free(struct why **wp)
         return;
     w->freed = true;
     if (w->state == W_DONE && w->later == NULL)
-        destroy(w);
+        why_destroy(w);
     else if (w->poll != NULL)
         poll_cancel(w->poll); /* on_found follows */
 }

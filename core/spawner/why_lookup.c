@@ -56,7 +56,8 @@ static bool is_wanted(void *arg, const struct alert *a)
     return false;
 }
 
-int why_lookup(struct why *w, poll_done_cb *done, struct err *e)
+/* `secret` NULL: the documents or --secrets hold it, if there is one. */
+static int start(struct why *w, const struct secret *secret, struct err *e)
 {
     struct why_source *source = &w->sources[w->source];
     const struct why_target *t = &w->host.targets[source->target];
@@ -71,13 +72,51 @@ int why_lookup(struct why *w, poll_done_cb *done, struct err *e)
     source->wide = wide;
     source->wanted = source->seen = 0;
     if (w->env.source != NULL)
-        return w->env.source->start(w->env.source, &options, done, w, &w->poll, e);
-    if (spawner_auth(t->set, t->spawner, w->env.secrets_dir, &auth, e) != 0)
+        return w->env.source->start(w->env.source, &options, w->found, w, &w->poll, e);
+    if ((secret != NULL ? spawner_auth_of(secret, &auth, e)
+                        : spawner_auth(t->set, t->spawner, w->env.secrets_dir, &auth, e)) != 0)
         return -1;
     options.auth = t->spawner->secret_name != NULL ? &auth : NULL;
-    int rc = poll_start(w->env.http, &options, done, w, &w->poll, e);
+    int rc = poll_start(w->env.http, &options, w->found, w, &w->poll, e);
     poll_auth_deinit(&auth);
     return rc;
+}
+
+static void on_secret(void *arg, struct secret *secret, const struct err *e)
+{
+    struct why *w = arg;
+    struct err why = {0};
+    if (w->freed) {
+        secret_free(&secret);
+        why_destroy(w);
+        return;
+    }
+    int rc = -1;
+    if (e != NULL)
+        why = *e;
+    else
+        rc = start(w, secret, &why);
+    secret_free(&secret);
+    if (rc != 0)
+        w->found(w, NULL, &why);
+}
+
+/* Where a cycle would look for it, too. */
+static bool secret_is_far(const struct why *w, const struct why_target *t)
+{
+    const struct spawner *s = t->spawner;
+    if (s->secret_name == NULL || w->env.secrets == NULL || w->env.source != NULL)
+        return false;
+    return s->in_cluster || (w->env.secrets_dir == NULL && secret_find(t->set, s->ns, s->secret_name) == NULL);
+}
+
+int why_lookup(struct why *w, poll_done_cb *done, struct err *e)
+{
+    const struct why_target *t = &w->host.targets[w->sources[w->source].target];
+    w->found = done;
+    if (!secret_is_far(w, t))
+        return start(w, NULL, e);
+    return w->env.secrets->get(w->env.secrets->arg, t->spawner->ns, t->spawner->secret_name, on_secret, w, e);
 }
 
 /* --- what was found --- */

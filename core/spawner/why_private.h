@@ -33,6 +33,7 @@ struct why {
     struct why_source *sources;
     size_t n_sources, source; /* the one that is asked */
     struct poll *poll;
+    poll_done_cb *found;
     size_t *source_of;        /* by target; n_sources: it is not asked about */
     size_t target;            /* the one whose plan is made, or whose memory is read */
     uint64_t *explained;      /* fingerprints of that plan, ascending */
@@ -48,6 +49,7 @@ struct why {
     struct buf space;
 };
 
+void why_destroy(struct why *w); /* of one that was freed while it waited */
 bool why_target_asked(const struct why *w, size_t target);
 /* Is it the beginning of a fingerprint, or one? */
 bool why_is_digits(const char *name);
