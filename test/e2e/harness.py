@@ -294,7 +294,7 @@ class Engine:
     def command(self, verb, *args):
         if not verb:
             return []
-        store = ["--store", f"sqlite:{self.store}"] if verb in ("run", "once", "plan", "get", "finish", "delete") else []
+        store = ["--store", f"sqlite:{self.store}"] if verb in ("run", "once", "plan", "why", "get", "finish", "delete") else []
         listen = ["--listen", "none"] if verb == "run" and "--listen" not in args else []
         return [verb, *store, *listen, *args]
 
