@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/moment.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,6 +23,10 @@ enum {
     TAKES_PHASE = 1 << 6,     /* --phase --message */
     TAKES_ALERT = 1 << 7,     /* --alert --spawner */
     TAKES_EXEC = 1 << 8,      /* --exec --exec-output --exec-parallel */
+    TAKES_AGAINST = 1 << 16,  /* --against --against-documents --html */
+    TAKES_WINDOW = 1 << 17,   /* --from --to */
+    TAKES_VIRTUAL = 1 << 18,  /* --task-start --task-duration --task-failures */
+    TAKES_URL = 1 << 19,      /* --alertmanager alone, of TAKES_SOURCE */
     POLICIES_WILL_DO = 1 << 9, /* with TAKES_DOCUMENTS: --policies without any -f is enough */
 };
 
@@ -39,6 +44,12 @@ struct options {
     const char *alert, *spawner;
     const char *exec, *exec_output;
     int exec_parallel;
+    const char *against, *html;
+    const char **against_documents;
+    size_t n_against_documents;
+    moment_t from, to;           /* MOMENT_NONE: open */
+    int64_t task_start_us, task_duration_us;
+    uint32_t task_failures_ppm;
     bool help;
 
     char **args; /* what is no option */
