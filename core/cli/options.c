@@ -26,6 +26,7 @@ enum {
     O_EXEC,
     O_EXEC_OUTPUT,
     O_EXEC_PARALLEL,
+    O_LISTEN,
     O_LOG_LEVEL,
     O_AGAINST,
     O_AGAINST_DOCUMENTS,
@@ -70,6 +71,8 @@ static const struct row {
     {TAKES_VIRTUAL, O_TASK_START, "task-start", "DURATION", "from a Task's creation until it runs (default 5s)"},
     {TAKES_VIRTUAL, O_TASK_DURATION, "task-duration", "DURATION", "how long a Task runs (default 10m)"},
     {TAKES_VIRTUAL, O_TASK_FAILURES, "task-failures", "PERCENT", "how many Tasks fail (default 0); always the same ones"},
+    {TAKES_SERVE, O_LISTEN, "listen", "ADDR",
+     "metrics and health: HOST:PORT, :PORT or none (default 127.0.0.1:8080; :8080 in a cluster)"},
     {0, O_LOG_LEVEL, "log-level", "LEVEL", "debug, info, warn or error (default info for run, else warn)"},
     {0, 'h', "help", NULL, "this page"},
 };
@@ -215,6 +218,9 @@ static int take(struct options *o, int code, const char *arg, struct err *e)
         return take_duration("--task-duration", arg, MOMENT_SECOND, &o->task_duration_us, e);
     case O_TASK_FAILURES:
         return take_percent("--task-failures", arg, &o->task_failures_ppm, e);
+    case O_LISTEN:
+        o->listen = arg;
+        return 0;
     case O_LOG_LEVEL:
         if (log_level_parse(arg, &level) != 0)
             return err_set(e, ERR_USAGE, "--log-level %s: must be one of debug, info, warn, error", arg);

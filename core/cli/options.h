@@ -27,6 +27,7 @@ enum {
     TAKES_WINDOW = 1 << 17,   /* --from --to */
     TAKES_VIRTUAL = 1 << 18,  /* --task-start --task-duration --task-failures */
     TAKES_URL = 1 << 19,      /* --alertmanager alone, of TAKES_SOURCE */
+    TAKES_SERVE = 1 << 12,    /* --listen */
     POLICIES_WILL_DO = 1 << 9, /* with TAKES_DOCUMENTS: --policies without any -f is enough */
 };
 
@@ -50,6 +51,7 @@ struct options {
     moment_t from, to;           /* MOMENT_NONE: open */
     int64_t task_start_us, task_duration_us;
     uint32_t task_failures_ppm;
+    const char *listen; /* NULL: not given */
     bool help;
 
     char **args; /* what is no option */

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "cli/engine.h"
 #include "cli/reload.h"
+#include "cli/serve.h"
 #include "cli/verbs.h"
 #include "spawner/spawner.h"
 #include "spawner/watch.h"
@@ -24,6 +25,7 @@ struct run {
     struct watches *watches;
     struct reload *reload;
     struct exec *exec;
+    struct serve *serve;
     uv_signal_t term, intr;
     uv_timer_t housekeeping, deadline;
     bool stopping, cycles_ended, exec_ended;
@@ -127,6 +129,8 @@ static int start(struct run *r, const struct options *o, struct err *e)
         return -1;
     struct store *store = &r->engine.local->store;
     store->ops->watch(store, on_task_changed, r);
+    if (serve_start(r->serve, o, local_path(r->engine.local), e) != 0)
+        return -1;
     if (r->exec != NULL)
         exec_poke(r->exec); /* Tasks that were Pending when the last engine stopped */
     return 0;
@@ -165,6 +169,7 @@ int verb_run(const struct options *o)
     }
     r.engine.env.logs = true;
     add_handles(&r);
+    r.serve = serve_create(&r.engine.loop);
     if (start(&r, o, &e) != 0) {
         rc = verb_fail(&e);
     } else {
@@ -172,6 +177,7 @@ int verb_run(const struct options *o)
         uv_run(&r.engine.loop, UV_RUN_DEFAULT);
         log_info(NULL, "stopped");
     }
+    serve_free(&r.serve);
     reload_free(&r.reload);
     watches_free(&r.watches);
     exec_free(&r.exec);

@@ -17,7 +17,7 @@ const struct verb verbs[] = {
      "Examples:\n"
      "  alertspawner run -f examples/ --alertmanager http://localhost:9093\n"
      "  alertspawner run -f spawner.yaml --exec 'claude -p --permission-mode acceptEdits'",
-     CYCLE_OPTIONS | TAKES_EXEC, 0, 0, verb_run},
+     CYCLE_OPTIONS | TAKES_EXEC | TAKES_SERVE, 0, 0, verb_run},
     {"once", "One cycle for every TaskSpawner, then exit.", "-f FILE [-f ...]",
      "Prints one decision for every alert. Exits 1 when a cycle failed or a decision is an error.\n\n"
      "Example:\n  alertspawner once -f examples/ --alertmanager http://localhost:9093",
@@ -51,6 +51,9 @@ const struct verb verbs[] = {
      "  alertspawner check -f examples/ --policies policies.d\n"
      "  alertspawner check --policies policies.d",
      TAKES_DOCUMENTS | TAKES_POLICIES | POLICIES_WILL_DO, 0, 0, verb_check},
+    {"replay", "What the policies would have done with a recording.", "RECORDING... -f FILE [--policies DIR [--against DIR]]",
+     "help",
+     TAKES_DOCUMENTS | TAKES_URL | TAKES_POLICIES | TAKES_OUTPUT | TAKES_AGAINST | TAKES_WINDOW | TAKES_VIRTUAL, 1, 1000, verb_replay},
     {"version", "Print the version.", "", "One line, for scripts.", 0, 0, 0, verb_version},
     {0},
 };

@@ -299,6 +299,10 @@ static CURLcode set_options(struct http_request *r, const struct http_get_option
     SET(CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
     SET(CURLOPT_FOLLOWLOCATION, 0L);
+    if (o->unix_socket != NULL) {
+        SET(CURLOPT_UNIX_SOCKET_PATH, o->unix_socket);
+        SET(CURLOPT_PROXY, ""); /* not even when http_proxy is set */
+    }
     SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
     SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
     SET(CURLOPT_TIMEOUT_MS, timeout_ms);

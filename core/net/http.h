@@ -45,6 +45,7 @@ struct http_get_options {
     const char *accept;    /* "application/json" */
     uint64_t max_bytes;    /* of the decoded body */
     int64_t timeout_us;    /* of the whole exchange */
+    const char *unix_socket; /* connect there, whatever host the url names; or NULL */
 };
 
 struct http_request;

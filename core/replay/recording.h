@@ -1,8 +1,8 @@
 /* A recording: what Alertmanagers answered over time, for replays.
  *
  * On disk it is a directory of segments, `2026-11-24T100000.000Z.jsonl.zst`: JSON lines, compressed by zstd with a window
- * that spans many polls, so that what did not change between two of them costs next to nothing. `zstdcat DIR/*.zst | jq`
- * reads it. Each start of a recorder, and each RECORDING_SEGMENT_US after, begins a new segment, so that appending never
+ * that spans many polls, so that what did not change between two of them costs next to nothing. `zstdcat` and `jq` read
+ * it. Each start of a recorder, and each RECORDING_SEGMENT_US after, begins a new segment, so that appending never
  * touches what is there, and a recorder that was killed can have cut the last line of its last segment only.
  *
  *   {"recording":1,"by":"alertspawner 0.1.0","time":"...","interval":30,"urls":["http://alertmanager:9093"],

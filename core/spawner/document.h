@@ -1,9 +1,9 @@
 /* One document -> a struct spawner, a Secret, or problems. */
 #pragma once
 
-#include "spawner/node.h"
 #include "spawner/report.h"
 #include "spawner/spawner.h"
+#include "yaml/node.h"
 
 /* What a set is made of while it is being read. */
 struct loader {

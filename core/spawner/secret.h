@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/err.h"
-#include "spawner/node.h"
 #include "spawner/spawner.h"
+#include "yaml/node.h"
 
 enum { SECRET_BYTES_MAX = 1024 * 1024, SECRET_KEYS_MAX = 1000 };
 

@@ -1,6 +1,7 @@
 """A real Kubernetes API server with a real etcd, for tests and for trying things by hand.
 
-One Cluster is ready a few seconds after start(): RBAC on, its own certificates, Kelos' two kinds as CRDs (crds/). There
+One Cluster is ready a few seconds after start(): RBAC on, its own certificates, our CRD, and Kelos' two kinds as minimal
+ones (crds/). There
 are no nodes and no controllers: a Deployment is stored and nothing runs, a deleted Namespace stays Terminating, nobody
 collects what an owner left behind, and a Task's phase changes only when a test says so (task_running, task_finished).
 
@@ -177,7 +178,8 @@ class Cluster:
                     break
                 self._stop()
                 assert attempt < 2, f"the API server does not come up: see {self.directory}/*.log"
-            self._define(HERE / "crds")
+            for name in ("crds/tasks.yaml", "crds/taskspawners.yaml", "../../deploy/crd/alertspawners.yaml"):
+                self.define(yaml.safe_load((HERE / name).read_text()))
             self.admin_config = self.kubeconfig(self.directory / "admin.kubeconfig")
         except BaseException:
             self.stop()
@@ -274,11 +276,6 @@ class Cluster:
 
     # -- what is in it
 
-    def _define(self, directory):
-        definitions = [d for f in sorted(directory.glob("*.yaml")) for d in yaml.safe_load_all(f.read_text())]
-        for definition in definitions:
-            self.define(definition)
-
     def define(self, definition):
         """Creates or replaces a CRD and waits until it is served."""
         path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -297,13 +294,16 @@ class Cluster:
                 return self.admin.get(resource)["kind"].endswith("List")
         wait_until(served, f"{name} is served")
 
-    def adopt(self):
-        """TaskSpawner as a Kelos would have it that has adopted the proposal: its `when` knows prometheusAlerts."""
+    def adopt(self, adopted=True):
+        """TaskSpawner as a Kelos would have it that has adopted the proposal: its `when` knows prometheusAlerts. Or as it
+        was before."""
         definition = yaml.safe_load((HERE / "crds" / "taskspawners.yaml").read_text())
+        if not adopted:
+            return self.define(definition)
         schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
         schema["properties"]["spec"]["properties"]["when"]["properties"]["prometheusAlerts"] = {
             "type": "object", "x-kubernetes-preserve-unknown-fields": True}
-        self.define(definition)
+        return self.define(definition)
 
     def namespace(self, prefix="t"):
         """A new one's name. Namespaces are never deleted: nobody would finish the job."""

@@ -71,7 +71,7 @@ def test_taskspawner_drops_what_it_does_not_know(cluster, namespace):
     document["metadata"]["name"] = "adopted"
     adopted = kube.wait_until(lambda: cluster.admin.post(path + "?dryRun=All", document)["spec"]["when"], "the new schema")
     assert adopted == {"prometheusAlerts": {"url": "http://am"}}
-    cluster._define(kube.HERE / "crds")  # and back
+    cluster.adopt(False)
 
 
 def test_accounts_have_no_rights_and_are_watched(cluster, namespace):

@@ -1,5 +1,5 @@
 /* YAML scalars by Kubernetes' rules: see scalar.h. */
-#include "spawner/scalar.h"
+#include "yaml/scalar.h"
 
 #include "base/buf.h"
 #include "base/mem.h"

@@ -1,7 +1,7 @@
 /* A piece of a file to trees. Only pieces.c, which cuts files into pieces, uses it. */
 #pragma once
 
-#include "spawner/node.h"
+#include "yaml/node.h"
 
 struct trees {
     struct node **docs;

@@ -3,7 +3,7 @@
  * by the way Go writes the number as JSON. Pure. */
 #pragma once
 
-#include "spawner/node.h"
+#include "yaml/node.h"
 
 #include <stddef.h>
 

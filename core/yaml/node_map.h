@@ -2,7 +2,7 @@
  * looked up. Only parse.c uses it. */
 #pragma once
 
-#include "spawner/node.h"
+#include "yaml/node.h"
 
 struct node_map {
     struct node *map;

@@ -1,11 +1,11 @@
 /* One piece of text to trees: libyaml's events, with the scalars, keys and merges of Kubernetes on top (see node.h). */
-#include "spawner/parse.h"
+#include "yaml/parse.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "spawner/node_map.h"
-#include "spawner/scalar.h"
+#include "yaml/node_map.h"
+#include "yaml/scalar.h"
 
 #include <stdio.h>
 #include <stdlib.h>

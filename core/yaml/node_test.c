@@ -10,11 +10,11 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "spawner/node.h"
-#include "spawner/quantity.h"
-#include "spawner/tsv_lines.h"
+#include "yaml/node.h"
+#include "yaml/quantity.h"
+#include "yaml/tsv_lines.h"
 
-#define TESTDATA "core/spawner/testdata/"
+#define TESTDATA "core/yaml/testdata/"
 
 static int differing;
 

@@ -1,5 +1,5 @@
 /* The tree of a document: see node.h. parse.c makes it. */
-#include "spawner/node.h"
+#include "yaml/node.h"
 
 #include "base/mem.h"
 

@@ -1,5 +1,5 @@
 /* A map while it is being read: see node_map.h. */
-#include "spawner/node_map.h"
+#include "yaml/node_map.h"
 
 #include "base/mem.h"
 

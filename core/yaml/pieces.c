@@ -5,8 +5,8 @@
  * Chunks are parsed apart so that a document that is no YAML leaves the others of the file alone. */
 #include "base/buf.h"
 #include "base/utf8.h"
-#include "spawner/json_text.h"
-#include "spawner/parse.h"
+#include "yaml/json_text.h"
+#include "yaml/parse.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Quantities as Go writes them: see quantity.h. The order of the steps is that of ParseQuantity and CanonicalizeBytes in
  * k8s.io/apimachinery, because the odd cases follow from it. */
-#include "spawner/quantity.h"
+#include "yaml/quantity.h"
 
 #include <inttypes.h>
 #include <stdbool.h>

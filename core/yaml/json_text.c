@@ -1,5 +1,5 @@
 /* JSON for a YAML parser: see json_text.h. */
-#include "spawner/json_text.h"
+#include "yaml/json_text.h"
 
 #include <stdint.h>
 #include <string.h>
