@@ -3,13 +3,15 @@
 
 #include "base/mem.h"
 #include "cli/engine.h"
-#include "cli/replay_text.h"
+#include "cli/replay_report.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct replaying {
@@ -102,13 +104,53 @@ static int run(struct replaying *x, const struct options *o, struct err *e)
     return rc;
 }
 
+/* "policies.d", and what else is different when two sets of documents are compared. */
+static char *side_name(const struct options *o, size_t side)
+{
+    const char *policies = side == 1 && o->against != NULL ? o->against : o->policies;
+    const char *documents = side == 1 && o->n_against_documents > 0 ? o->against_documents[0] : o->documents[0];
+    if (policies == NULL)
+        policies = "the default policy";
+    if (o->n_against_documents == 0)
+        return xstrdup(policies);
+    return o->against != NULL ? xasprintf("%s with %s", policies, documents) : xstrdup(documents);
+}
+
+static int write_page(const struct replay_report *r, const char *path, struct err *e)
+{
+    FILE *f = fopen(path, "we");
+    if (f == NULL)
+        return err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+    replay_page(r, f);
+    int failed = ferror(f);
+    if (fclose(f) != 0 || failed)
+        return err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+    return 0;
+}
+
+static int report(const struct replaying *x, const struct options *o, struct err *e)
+{
+    struct replay_report r;
+    replay_report_make(&x->result, compares(o) ? 2 : 1, &r);
+    char *names[2] = {side_name(o, 0), side_name(o, 1)};
+    r.names[0] = names[0];
+    r.names[1] = names[1];
+    if (o->output == OUTPUT_TABLE)
+        replay_text(&r);
+    else
+        replay_json(&r, o->output == OUTPUT_YAML);
+    int rc = o->html != NULL ? write_page(&r, o->html, e) : 0;
+    replay_report_deinit(&r);
+    free(names[0]);
+    free(names[1]);
+    return rc;
+}
+
 int verb_replay(const struct options *o)
 {
     struct replaying x = {0};
     struct err e = {0};
-    int rc = run(&x, o, &e) == 0 ? EXIT_DONE : verb_fail(&e);
-    if (rc == EXIT_DONE)
-        replay_text(&x.result);
+    int rc = run(&x, o, &e) == 0 && report(&x, o, &e) == 0 ? EXIT_DONE : verb_fail(&e);
     policy_set_free(&x.against);
     recording_close(&x.recording);
     if (x.opened)
