@@ -36,6 +36,9 @@ enum {
     O_TASK_START,
     O_TASK_DURATION,
     O_TASK_FAILURES,
+    O_INTERVAL,
+    O_FOR,
+    O_REDACT,
 };
 
 static const struct row {
@@ -63,6 +66,9 @@ static const struct row {
     {TAKES_EXEC, O_EXEC, "exec", "CMD", "run each Task on this machine: CMD in /bin/sh, the prompt on standard input"},
     {TAKES_EXEC, O_EXEC_OUTPUT, "exec-output", "DIR", "where commands' output goes (default <store>.output/)"},
     {TAKES_EXEC, O_EXEC_PARALLEL, "exec-parallel", "N", "commands at once, over all spawners (default: processors)"},
+    {TAKES_RECORD, O_INTERVAL, "interval", "DURATION", "how often it asks (default 30s)"},
+    {TAKES_RECORD, O_FOR, "for", "DURATION", "stop after this time (default: when it is told to)"},
+    {TAKES_RECORD, O_REDACT, "redact", "RULE", "label=NAME, annotation=NAME, annotation=*, generatorURL or secrets; may be repeated"},
     {TAKES_AGAINST, O_AGAINST, "against", "DIR", "the other set of policies: what would be different with --policies"},
     {TAKES_AGAINST, O_AGAINST_DOCUMENTS, "against-documents", "FILE|DIR", "the other set of documents; may be repeated (default: -f)"},
     {TAKES_AGAINST, O_HTML, "html", "FILE", "write the report as one page with a time line, too"},
@@ -199,6 +205,13 @@ static int take(struct options *o, int code, const char *arg, struct err *e)
         if (*end != '\0' || o->exec_parallel < 1 || o->exec_parallel > 1024)
             return err_set(e, ERR_USAGE, "--exec-parallel %s: give a number from 1 to 1024", arg);
         return 0;
+    case O_INTERVAL:
+        return take_duration("--interval", arg, MOMENT_SECOND, &o->interval_us, e);
+    case O_FOR:
+        return take_duration("--for", arg, MOMENT_SECOND, &o->for_us, e);
+    case O_REDACT:
+        o->redact[o->n_redact++] = arg;
+        return 0;
     case O_AGAINST:
         o->against = arg;
         return 0;
@@ -240,6 +253,8 @@ static int check_args(const struct verb *verb, const struct options *o, struct e
             return err_set(e, ERR_USAGE, "nothing to check: give -f FILE, --policies DIR, or both");
         return 0;
     }
+    if ((verb->takes & URL_WILL_DO) && o->n_documents == 0)
+        return o->alertmanager != NULL ? 0 : err_set(e, ERR_USAGE, "nobody to ask: give --alertmanager URL or -f FILE");
     if ((verb->takes & TAKES_DOCUMENTS) && o->n_documents == 0)
         return err_set(e, ERR_USAGE, "no documents: give -f FILE, -f DIR or -f -");
     return 0;
@@ -262,9 +277,10 @@ int options_parse(const struct verb *verb, int argc, char **argv, struct options
     }
     *o = (struct options){.max_response_bytes = UINT64_C(1) << 30, .timeout_us = 30 * MOMENT_SECOND,
                           .from = MOMENT_NONE, .to = MOMENT_NONE, .task_start_us = 5 * MOMENT_SECOND,
-                          .task_duration_us = 600 * MOMENT_SECOND};
+                          .task_duration_us = 600 * MOMENT_SECOND, .interval_us = 30 * MOMENT_SECOND};
     o->documents = xcalloc((size_t)argc, sizeof *o->documents);
     o->against_documents = xcalloc((size_t)argc, sizeof *o->against_documents);
+    o->redact = xcalloc((size_t)argc, sizeof *o->redact);
     optind = 0; /* glibc: start over */
     opterr = 0;
     for (;;) {
@@ -287,6 +303,7 @@ void options_deinit(struct options *o)
 {
     free(o->documents);
     free(o->against_documents);
+    free(o->redact);
     *o = (struct options){0};
 }
 

@@ -28,6 +28,8 @@ enum {
     TAKES_VIRTUAL = 1 << 18,  /* --task-start --task-duration --task-failures */
     TAKES_URL = 1 << 19,      /* --alertmanager alone, of TAKES_SOURCE */
     TAKES_SERVE = 1 << 12,    /* --listen */
+    TAKES_RECORD = 1 << 20,   /* --interval --for --redact */
+    URL_WILL_DO = 1 << 21,    /* with TAKES_DOCUMENTS: --alertmanager without any -f is enough */
     POLICIES_WILL_DO = 1 << 9, /* with TAKES_DOCUMENTS: --policies without any -f is enough */
 };
 
@@ -51,6 +53,9 @@ struct options {
     moment_t from, to;           /* MOMENT_NONE: open */
     int64_t task_start_us, task_duration_us;
     uint32_t task_failures_ppm;
+    int64_t interval_us, for_us; /* for_us 0: until it is stopped */
+    const char **redact;
+    size_t n_redact;
     const char *listen; /* NULL: not given */
     bool help;
 
