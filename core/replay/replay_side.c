@@ -235,9 +235,12 @@ static bool is_due(const struct side *s, const struct paced *p)
     return p->began == MOMENT_NONE || p->dirty_at != MOMENT_NONE || s->now >= p->began + interval - slack;
 }
 
+/* A Task that ends at the very moment of a poll has ended. */
 static void deliver(struct side *s)
 {
     s->now = s->answer->at;
+    if (virtual_advance(s->store, s->now, &s->err) != 0)
+        return;
     for (size_t i = 0; i < s->n; i++)
         if (last_answer_of(s->answers, s->spawners[i].spawner) == s->answer && is_due(s, &s->spawners[i]))
             queue_add(s, i);

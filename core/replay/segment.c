@@ -90,7 +90,7 @@ static int piece_read(struct segment *s, struct err *e)
     if (!s->known_plain && n > 0) {
         static const char magic[] = {'\x28', '\xb5', '\x2f', '\xfd'};
         s->known_plain = true;
-        if (n >= 4 && memcmp(s->piece, magic, 4) == 0 && (s->zstd = ZSTD_createDCtx()) == NULL)
+        if (memcmp(s->piece, magic, n < 4 ? (size_t)n : 4) == 0 && (s->zstd = ZSTD_createDCtx()) == NULL)
             abort(); /* out of memory, as xmalloc */
     }
     return 0;
