@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/moment.h"
+#include "cli/cluster.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -27,6 +28,9 @@ enum {
     O_EXEC_OUTPUT,
     O_EXEC_PARALLEL,
     O_LISTEN,
+    O_EXPLAIN,
+    O_AT,
+    O_TRACE,
     O_LOG_LEVEL,
     O_AGAINST,
     O_AGAINST_DOCUMENTS,
@@ -39,6 +43,9 @@ enum {
     O_INTERVAL,
     O_FOR,
     O_REDACT,
+    O_KUBECONFIG,
+    O_CONTEXT,
+    O_TAKE_TASKSPAWNERS,
 };
 
 static const struct row {
@@ -48,7 +55,8 @@ static const struct row {
 } rows[] = {
     {TAKES_DOCUMENTS, 'f', "filename", "FILE|DIR|-", "TaskSpawner documents (YAML or JSON), and Secrets; may be repeated"},
     {TAKES_DOCUMENTS | TAKES_NAMESPACE, 'n', "namespace", "NS", "namespace: of documents that name none; of what to show"},
-    {TAKES_NAMESPACE, 'A', "all-namespaces", NULL, "show every namespace (this is so without -n, too)"},
+    {TAKES_NAMESPACE | TAKES_OBJECTS, 'A', "all-namespaces", NULL,
+     "every namespace (of the local store this is so without -n, too)"},
     {TAKES_OUTPUT, 'o', "output", "FORMAT", "table, json or yaml"},
     {TAKES_SOURCE | TAKES_URL, O_ALERTMANAGER, "alertmanager", "URL", "ask this Alertmanager instead of the documents' url"},
     {TAKES_SOURCE, O_SECRETS, "secrets", "DIR", "mounted Secrets: DIR/<name>/<KEY>"},
@@ -57,12 +65,19 @@ static const struct row {
     {TAKES_SOURCE, O_TIMEOUT, "timeout", "DURATION", "of one poll (default 30s)"},
     {TAKES_POLICIES, O_POLICIES, "policies", "DIR", "policies (*.lua) and their libraries (lib_*.lua); without it the default policy judges"},
     {TAKES_POLICIES, O_WORKER, "worker", "FILE", "the worker executable (default: beside this one)"},
-    {TAKES_STORE, O_STORE, "store", "sqlite:PATH",
-     "where Tasks live (default $XDG_STATE_HOME/alertspawner/tasks.db)"},
+    {TAKES_STORE, O_STORE, "store", "sqlite:PATH|kube[:NS]",
+     "where Tasks live (default in a pod: kube; else sqlite, $XDG_STATE_HOME/alertspawner/tasks.db)"},
+    {TAKES_CLUSTER, O_KUBECONFIG, "kubeconfig", "FILE", "of --store kube (default $KUBECONFIG, ~/.kube/config, the pod's account)"},
+    {TAKES_CLUSTER, O_CONTEXT, "context", "NAME", "of the kubeconfig (default its current-context)"},
+    {TAKES_OBJECTS, O_TAKE_TASKSPAWNERS, "take-taskspawners", NULL,
+     "also TaskSpawner objects annotated alerts.kelos.dev/engine: alertspawner"},
     {TAKES_PHASE, O_PHASE, "phase", "PHASE", "Succeeded or Failed"},
     {TAKES_PHASE, O_MESSAGE, "message", "TEXT", "why, for the Task's status"},
     {TAKES_ALERT, O_ALERT, "alert", "FILE|-", "one alert as Alertmanager's API returns it (an array of one is fine)"},
     {TAKES_ALERT, O_SPAWNER, "spawner", "NAME", "only this TaskSpawner of the documents"},
+    {TAKES_EXPLAIN, O_EXPLAIN, "explain", NULL, "with -o json or yaml: how each decision came about (chain); takes ten times as long"},
+    {TAKES_WHY, O_AT, "at", "TIME", "with --alert: as if it were then (RFC 3339, such as 2026-03-07T10:00:00Z)"},
+    {TAKES_WHY, O_TRACE, "trace", NULL, "show each executed line of the policy, with its locals"},
     {TAKES_EXEC, O_EXEC, "exec", "CMD", "run each Task on this machine: CMD in /bin/sh, the prompt on standard input"},
     {TAKES_EXEC, O_EXEC_OUTPUT, "exec-output", "DIR", "where commands' output goes (default <store>.output/)"},
     {TAKES_EXEC, O_EXEC_PARALLEL, "exec-parallel", "N", "commands at once, over all spawners (default: processors)"},
@@ -194,6 +209,15 @@ static int take(struct options *o, int code, const char *arg, struct err *e)
     case O_SPAWNER:
         o->spawner = arg;
         return 0;
+    case O_KUBECONFIG:
+        o->kubeconfig = arg;
+        return 0;
+    case O_CONTEXT:
+        o->context = arg;
+        return 0;
+    case O_TAKE_TASKSPAWNERS:
+        o->take_task_spawners = true;
+        return 0;
     case O_EXEC:
         o->exec = arg;
         return 0;
@@ -231,6 +255,16 @@ static int take(struct options *o, int code, const char *arg, struct err *e)
         return take_duration("--task-duration", arg, MOMENT_SECOND, &o->task_duration_us, e);
     case O_TASK_FAILURES:
         return take_percent("--task-failures", arg, &o->task_failures_ppm, e);
+    case O_EXPLAIN:
+        o->explain = true;
+        return 0;
+    case O_AT:
+        return moment_parse(arg, strlen(arg), &o->at) == 0
+                   ? 0
+                   : err_set(e, ERR_USAGE, "--at %s: give a time such as 2026-03-07T10:00:00Z or 2026-03-07T10:00:00+01:00", arg);
+    case O_TRACE:
+        o->trace = true;
+        return 0;
     case O_LISTEN:
         o->listen = arg;
         return 0;
@@ -255,8 +289,15 @@ static int check_args(const struct verb *verb, const struct options *o, struct e
     }
     if ((verb->takes & URL_WILL_DO) && o->n_documents == 0)
         return o->alertmanager != NULL ? 0 : err_set(e, ERR_USAGE, "nobody to ask: give --alertmanager URL or -f FILE");
-    if ((verb->takes & TAKES_DOCUMENTS) && o->n_documents == 0)
-        return err_set(e, ERR_USAGE, "no documents: give -f FILE, -f DIR or -f -");
+    bool kube = (verb->takes & TAKES_CLUSTER) && cluster_wanted(o);
+    if ((verb->takes & TAKES_DOCUMENTS) && o->n_documents == 0 && !((verb->takes & TAKES_OBJECTS) && kube))
+        return err_set(e, ERR_USAGE, "no documents: give -f FILE, -f DIR or -f -%s",
+                       verb->takes & TAKES_OBJECTS ? "; or --store kube, for the AlertSpawners of a cluster" : "");
+    if ((o->kubeconfig != NULL || o->context != NULL || o->take_task_spawners) && !kube)
+        return err_set(e, ERR_USAGE, "--kubeconfig, --context and --take-taskspawners are for --store kube");
+    if (o->exec != NULL && kube)
+        return err_set(e, ERR_USAGE, "--exec runs the Tasks of a local store; with --store kube the Kelos controller runs "
+                                     "them in the cluster: leave one of the two out");
     return 0;
 }
 
@@ -277,7 +318,7 @@ int options_parse(const struct verb *verb, int argc, char **argv, struct options
     }
     *o = (struct options){.max_response_bytes = UINT64_C(1) << 30, .timeout_us = 30 * MOMENT_SECOND,
                           .from = MOMENT_NONE, .to = MOMENT_NONE, .task_start_us = 5 * MOMENT_SECOND,
-                          .task_duration_us = 600 * MOMENT_SECOND, .interval_us = 30 * MOMENT_SECOND};
+                          .task_duration_us = 600 * MOMENT_SECOND, .interval_us = 30 * MOMENT_SECOND, .at = MOMENT_NONE};
     o->documents = xcalloc((size_t)argc, sizeof *o->documents);
     o->against_documents = xcalloc((size_t)argc, sizeof *o->against_documents);
     o->redact = xcalloc((size_t)argc, sizeof *o->redact);

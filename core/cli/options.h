@@ -23,13 +23,18 @@ enum {
     TAKES_PHASE = 1 << 6,     /* --phase --message */
     TAKES_ALERT = 1 << 7,     /* --alert --spawner */
     TAKES_EXEC = 1 << 8,      /* --exec --exec-output --exec-parallel */
-    TAKES_AGAINST = 1 << 16,  /* --against --against-documents --html */
-    TAKES_WINDOW = 1 << 17,   /* --from --to */
-    TAKES_VIRTUAL = 1 << 18,  /* --task-start --task-duration --task-failures */
-    TAKES_URL = 1 << 19,      /* --alertmanager alone, of TAKES_SOURCE */
+    TAKES_AGAINST = 1 << 22,  /* --against --against-documents --html */
+    TAKES_WINDOW = 1 << 23,   /* --from --to */
+    TAKES_VIRTUAL = 1 << 24,  /* --task-start --task-duration --task-failures */
+    TAKES_URL = 1 << 25,      /* --alertmanager alone, of TAKES_SOURCE */
     TAKES_SERVE = 1 << 12,    /* --listen */
     TAKES_RECORD = 1 << 20,   /* --interval --for --redact */
     URL_WILL_DO = 1 << 21,    /* with TAKES_DOCUMENTS: --alertmanager without any -f is enough */
+    TAKES_CLUSTER = 1 << 18,  /* --kubeconfig --context */
+    TAKES_OBJECTS = 1 << 19,  /* -A --take-taskspawners; with --store kube no -f is needed */
+    READS_ITSELF = 1 << 30,   /* the verb reads its command line itself: spec_options.h */
+    TAKES_EXPLAIN = 1 << 16,  /* --explain */
+    TAKES_WHY = 1 << 17,      /* --at --trace */
     POLICIES_WILL_DO = 1 << 9, /* with TAKES_DOCUMENTS: --policies without any -f is enough */
 };
 
@@ -57,6 +62,10 @@ struct options {
     const char **redact;
     size_t n_redact;
     const char *listen; /* NULL: not given */
+    const char *kubeconfig, *context;
+    bool take_task_spawners;
+    bool explain, trace;
+    int64_t at; /* moment_t; MOMENT_NONE: now */
     bool help;
 
     char **args; /* what is no option */

@@ -242,7 +242,7 @@ static int targets_make(struct record *r, struct err *e)
         target_add(r, o->alertmanager, NULL);
         return 0;
     }
-    if (engine_documents(o, &r->set, &r->bad, e) != 0)
+    if (engine_documents(o, NULL, &r->set, &r->bad, e) != 0)
         return -1;
     for (size_t i = 0; i < r->set->n; i++)
         target_add(r, r->set->spawners[i]->url, r->set->spawners[i]);

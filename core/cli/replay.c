@@ -50,14 +50,14 @@ static void on_progress(void *arg, moment_t now, uint32_t polls, uint64_t tasks)
 static int documents(struct replaying *x, const struct options *o, struct err *e)
 {
     size_t bad;
-    if (engine_documents(o, &x->sets[0], &x->bad, e) != 0)
+    if (engine_documents(o, NULL, &x->sets[0], &x->bad, e) != 0)
         return -1;
     if (o->n_against_documents == 0)
         return 0;
     struct options other = *o;
     other.documents = o->against_documents;
     other.n_documents = o->n_against_documents;
-    if (engine_documents(&other, &x->sets[1], &bad, e) != 0)
+    if (engine_documents(&other, NULL, &x->sets[1], &bad, e) != 0)
         return -1;
     x->bad += bad;
     return 0;

@@ -3,8 +3,10 @@
 
 #include "api/health.h"
 #include "api/index.h"
+#include "api/scrape.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cli/serve_watch.h"
 #include "net/server.h"
 
 #include <stdlib.h>
@@ -13,15 +15,19 @@
 struct serve {
     struct http_server *server;
     struct health *health;
+    struct serve_watch watch;
 };
 
-struct serve *serve_create(uv_loop_t *loop)
+struct serve *serve_create(struct engine *engine)
 {
     struct serve *s = xcalloc(1, sizeof *s);
-    http_server_create(loop, &s->server);
-    s->health = health_create(loop);
+    http_server_create(&engine->loop, &s->server);
+    s->health = health_create(&engine->loop);
+    s->watch = (struct serve_watch){.engine = engine, .health = s->health};
+    serve_watch_start(&s->watch);
     index_route(s->server);
     health_routes(s->health, s->server);
+    scrape_route(s->server, engine->metrics);
     return s;
 }
 
@@ -33,6 +39,11 @@ struct http_server *serve_server(struct serve *s)
 struct health *serve_health(struct serve *s)
 {
     return s->health;
+}
+
+void serve_watches(struct serve *s, const struct watches *watches)
+{
+    s->watch.watches = watches;
 }
 
 static bool in_cluster(const struct options *o)

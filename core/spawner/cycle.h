@@ -14,8 +14,17 @@
 #include <uv.h>
 
 struct http_client;
+struct secret;
 struct spawner;
 struct spawner_set;
+
+/* Where a Secret is read by name, when neither the documents nor --secrets hold it: the API server. Exactly one completion,
+ * never from inside the start; the Secret is the receiver's (secret_free wipes it), NULL with an error. */
+typedef void secret_cb(void *arg, struct secret *secret, const struct err *e);
+struct secret_source {
+    int (*get)(void *arg, const char *ns, const char *name, secret_cb *done, void *done_arg, struct err *e);
+    void *arg;
+};
 
 /* What every cycle of an engine shares. */
 struct cycle_env {
@@ -28,9 +37,12 @@ struct cycle_env {
     struct store *store;
     struct policy_set *policies; /* a cycle holds one generation from its start to its end */
     const char *secrets_dir;   /* --secrets, or NULL */
+    const struct secret_source *secrets; /* or NULL; asked for every Secret of an object of the cluster */
     uint64_t max_bytes;        /* --max-response-bytes */
     int64_t poll_timeout_us;   /* --timeout */
     struct judge_limits limits;
+    struct judge_explain explain; /* whose decisions come with a chain (decision.h); what it points to outlives the cycles */
+    struct metrics *metrics; /* of watched spawners; NULL: nobody counts */
     bool logs; /* cycles say in the log how they went; otherwise it is up to who started them */
 };
 
@@ -72,6 +84,18 @@ struct cycle *cycle_start(const struct cycle_env *env, const struct spawner_set 
 void cycle_cancel(struct cycle *c);
 /* After done only. */
 void cycle_free(struct cycle **c);
+
+/* How it went, for metrics and health. */
+struct cycle_course {
+    int64_t took_us;    /* from its start until now, or its end */
+    int64_t poll_us;    /* -1: Alertmanager was not asked, or has not answered */
+    moment_t polled_at; /* when its answer was complete; MOMENT_NONE: it was not */
+    bool cancelled;
+    size_t kept;        /* alerts that a policy kept */
+};
+struct cycle_course cycle_course(const struct cycle *c);
+/* Counts a cycle that is done in env.metrics. */
+void cycle_measure(struct cycle *c);
 
 /* Why the cycle failed as a whole, or NULL. */
 const struct err *cycle_error(const struct cycle *c);

@@ -11,6 +11,7 @@ struct loader {
     size_t cap_spawners, cap_secrets;
     struct report report;
     const char *ns; /* for documents that name none */
+    bool in_cluster; /* what is read now is an object of the API server */
     size_t n_documents;
 };
 

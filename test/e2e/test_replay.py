@@ -1,4 +1,5 @@
 """replay: the same decisions as the engine's, over what an Alertmanager answered; and what a changed policy changes."""
+import collections
 import datetime
 import json
 import re
@@ -146,35 +147,27 @@ def test_as_the_engine_decides(engine, am, tmp_path, replay):
     live = []
 
     def step():
-        (dumps / f"{time.time_ns() // 1_000_000}.json").write_text(json.dumps(am.ask("GET", "/alerts?active=true&silenced=false&inhibited=false")))
+        (dumps / f"{int(time.time()) + 60 * len(live)}.json").write_text(json.dumps(am.ask("GET", "/alerts?active=true&silenced=false&inhibited=false")))
         live.append(sorted((d["fingerprint"], d["verdict"], d["reason"]) for d in engine.decisions("once", "-f", file)["s"]))
-        time.sleep(1.1)
     am.fire({"alertname": "A", "severity": "critical"})
     step()
     am.fire({"alertname": "B", "severity": "info"})
     am.fire({"alertname": "C"})
     am.fire({"alertname": "D"})
     step()
-    am.silence({"alertname": "A"})
+    am.silence({"alertname": "A", "severity": "critical"})
     step()
     am.resolve({"alertname": "C"})
     step()
     engine_tasks = {t["metadata"]["annotations"]["alerts.kelos.dev/fingerprint"] for t in engine.tasks().values()}
-    # once asks whenever it is told to; so does a spawner whose pollInterval is not longer than the dumps are apart
-    report = json.loads(engine("replay", dumps, "-f", re_interval(engine, file), "-o", "json", "--task-duration", "1h", code=0).stdout)
+    # once asks whenever it is told to; here the spawner's pace must let every dump be a poll
+    report = json.loads(engine("replay", dumps, "-f", file, "-o", "json", "--task-duration", "1h", code=0).stdout)
     assert {t["fingerprint"] for t in report["sides"][0]["createdTasks"]} == engine_tasks and len(engine_tasks) == 2
-    counts = {}
-    for cycle in live:
-        for _, verdict, reason in cycle:
-            counts[(verdict, reason)] = counts.get((verdict, reason), 0) + 1
+    counts = collections.Counter((verdict, reason) for cycle in live for _, verdict, reason in cycle)
     got = {(d["verdict"], d["reason"]): d["decisions"] for d in report["sides"][0]["decisions"]}
-    assert {k: v for k, v in got.items()} == {k: v for k, v in counts.items() if k[1] != "source.exclude_labels"} | \
-        {k: v for k, v in got.items() if k[1] == "source.exclude_labels"}
-
-
-def re_interval(engine, file):
-    """The dumps are seconds apart; they stand for polls that were minutes apart."""
-    return file
+    # the server left out for the engine what its selectors exclude; the recording has it
+    assert got.pop(("skip", "source.exclude_labels")) == 3
+    assert got == dict(counts)
 
 
 BASE = """
@@ -195,9 +188,9 @@ PLANTED = {
     "a filter that drops too much": (('== "info"', '~= "critical"'), "removed", "Slow", "skip policy.noise"),
     "a filter that lets noise through": (('== "info"', '== "information"'), "added", "Chatty", "create create.new"),
     "a match with a typing error": (("team=\"payments\"", "team=\"payment\""), "added", "Chatty", "create create.new"),
-    "a limit that is too tight": (("per_hour = 4", "per_hour = 1"), "retimed", "Slow", "create create.new"),
+    "a limit that is too tight": (("per_hour = 4", "per_hour = 1"), "removed", "Slow", "wait limit.rate"),
     "a priority that is upside down": (("10 or 500", "500 or 10"), "retimed", "Down", "create create.new"),
-    "a filter that fails": (("alert.labels.severity ==", "alert.labels.severity.level =="), "removed", "Down", "error policy.error"),
+    "a filter that fails": (("return true", "return alert.labels.tier.name ~= nil"), "removed", "Down", "error policy.error"),
     "a key that groups what is apart": (("limits =", "key = function(alert) return alert.labels.team end,\n  limits ="),
                                         "removed", "Slow", "skip group.member"),
     "shadow left in": (("limits =", "mode = \"shadow\",\n  limits ="), "removed", "Down", "skip policy.shadow"),

@@ -1,4 +1,5 @@
-"""Fixtures of test/e2e (am, engine, serve, ...) and: cluster, one per run; namespace, one per test."""
+"""Fixtures of test/e2e (am, engine, serve, ...) and: cluster, one per run; namespace, one per test; deployed, with deploy/
+in that namespace; faults, a proxy in front of the API server that does what it is told (faults.py)."""
 import importlib.util
 import pathlib
 import re
@@ -10,6 +11,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import cluster as kube  # noqa: E402
+import faults as fault_proxy  # noqa: E402
 
 spec = importlib.util.spec_from_file_location("e2e_conftest", HERE.parent / "e2e" / "conftest.py")
 e2e = importlib.util.module_from_spec(spec)
@@ -31,3 +33,24 @@ def cluster(tmp_path_factory):
 @pytest.fixture
 def namespace(cluster, request):
     return cluster.namespace(re.sub("[^a-z0-9]+", "-", request.node.name.lower()).strip("-"))
+
+
+@pytest.fixture
+def deploy(cluster, tmp_path):
+    """deploy(NAMESPACE, components=[...]) -> kube.Deployed"""
+    def apply(namespace, **more):
+        return kube.Deployed(cluster, namespace, tmp_path / f"deploy-{namespace}", **more)
+    return apply
+
+
+@pytest.fixture
+def deployed(deploy, namespace):
+    """deploy/ in the test's own namespace."""
+    return deploy(namespace)
+
+
+@pytest.fixture
+def faults(cluster):
+    proxy = fault_proxy.Faults(cluster)
+    yield proxy
+    proxy.stop()

@@ -1,5 +1,5 @@
-/* Reading and writing members of a Task's JSON: see local_db.h. */
-#include "tasks/sqlite/local_db.h"
+/* Members of a Kubernetes object's JSON: see object.h. */
+#include "tasks/object.h"
 
 #include <string.h>
 
