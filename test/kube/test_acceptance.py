@@ -12,16 +12,12 @@ import pytest
 import cluster as kube
 import faults as proxy
 import harness
+from engine import alert_spawner
 from harness import wait_until
 
 OURS = "/apis/alerts.kelos.dev/v1alpha1/namespaces/{}/alertspawners"
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/{}/leases/alertspawner"
 PATIENCE = 400
-
-
-def alert_spawner(name, url, when=None, **more):
-    made = harness.spawner(name, url, {"pollInterval": "5s", **(when or {})}, **more)
-    return {**made, "apiVersion": "alerts.kelos.dev/v1alpha1", "kind": "AlertSpawner"}
 
 
 class Replicas:
@@ -37,11 +33,21 @@ class Replicas:
 
     def start(self, i):
         config = self.deployed.kubeconfig(self.directory / f"kubeconfig{i}", server=self.server)
-        self.runs[i] = self.engines[i].start("run", "--kubeconfig", config, "--listen", "none")
+        self.runs[i] = self.engines[i].start("run", "--store", "kube", "--kubeconfig", config, "--listen", "none")
 
     def running(self):
         for i, run in enumerate(self.runs):
             assert run.process.poll() is None, f"replica {i} ended by itself:\n{run.stderr[-3000:]}"
+
+    def wait(self, condition, what):
+        """What condition() returned once it was true, while all run."""
+        def check():
+            self.running()
+            return condition()
+        return wait_until(check, what, PATIENCE)
+
+    def wait_leader(self, other_than=None):
+        return self.wait(lambda: [i for i in [self.leader()] if i not in (None, other_than)], "somebody leads")[0]
 
     def leader(self):
         """Which of them holds the Lease; None while nobody does."""
@@ -85,13 +91,6 @@ def replicas(deployed, tmp_path):
     yield start
     for r in made:
         r.close()
-
-
-@pytest.fixture
-def faults(cluster):
-    f = proxy.Faults(cluster)
-    yield f
-    f.stop()
 
 
 def fire_many(am, names, group="storm", starts_at=None):
@@ -159,9 +158,9 @@ def test_a_thousand_alerts_while_everything_breaks(cluster, deployed, am, replic
 
     def count():
         return len(cluster.tasks(deployed.namespace))
-    wait_until(lambda: count() > 50, "the first Tasks", PATIENCE)
+    engines.wait(lambda: count() > 50, "the first Tasks")
     for _ in range(3):  # kill -9 of whoever leads, in the middle of its work
-        leader = wait_until(lambda: [i for i in [engines.leader()] if i is not None], "somebody leads", PATIENCE)[0]
+        leader = engines.wait_leader()
         engines.kill(leader)
         time.sleep(chance.uniform(0.5, 3))
     fire_many(am, second)
@@ -169,12 +168,12 @@ def test_a_thousand_alerts_while_everything_breaks(cluster, deployed, am, replic
     time.sleep(4)
     faults.up()
     # the leader stands still past its Lease, and wakes as if nothing had been
-    leader = wait_until(lambda: [i for i in [engines.leader()] if i is not None], "somebody leads", PATIENCE)[0]
+    leader = engines.wait_leader()
     engines.stop(leader)
-    wait_until(lambda: engines.leader() not in (None, leader), "the other takes over", PATIENCE)
+    engines.wait_leader(other_than=leader)
     time.sleep(2)
     engines.wake(leader)
-    wait_until(lambda: count() >= 1000, "1,000 Tasks", PATIENCE)
+    engines.wait(lambda: count() >= 1000, "1,000 Tasks")
     engines.kill(chance.randrange(2))
     faults.clear()
     more_polls(cluster, deployed, 3)
@@ -192,7 +191,7 @@ def test_retriggers_while_everything_breaks(cluster, deployed, am, replicas, fau
     cluster.admin.post(OURS.format(deployed.namespace) + "?fieldValidation=Strict", alert_spawner("storm", am.url))
     fire_many(am, names)
     engines = replicas(2, faults.url)
-    wait_until(lambda: len(cluster.tasks(deployed.namespace)) == len(names), "a Task each", PATIENCE)
+    engines.wait(lambda: len(cluster.tasks(deployed.namespace)) == len(names), "a Task each")
     before = {t["metadata"]["uid"] for t in cluster.tasks(deployed.namespace).values()}
     again = set(names[:60])
     for name, task in cluster.tasks(deployed.namespace).items():
@@ -224,7 +223,7 @@ def test_retriggers_while_everything_breaks(cluster, deployed, am, replicas, fau
         if len(fresh) >= 40:
             faults.clear()
         return len(fresh) >= len(again)
-    wait_until(finalize, "60 new Tasks", PATIENCE)
+    engines.wait(finalize, "60 new Tasks")
     more_polls(cluster, deployed, 2)
     tasks = check_one_each(cluster, deployed, am)
     fresh = {t["metadata"]["annotations"]["alerts.kelos.dev/fingerprint"] for t in tasks.values()
@@ -239,7 +238,7 @@ def test_retriggers_while_everything_breaks(cluster, deployed, am, replicas, fau
 def test_a_clean_end_hands_over_at_once(cluster, deployed, am, replicas):
     cluster.admin.post(OURS.format(deployed.namespace) + "?fieldValidation=Strict", alert_spawner("storm", am.url))
     engines = replicas(2)
-    leader = wait_until(lambda: [i for i in [engines.leader()] if i is not None], "somebody leads")[0]
+    leader = engines.wait_leader()
     more_polls(cluster, deployed, 1)
     start = time.monotonic()
     code, _ = engines.runs[leader].terminate()
@@ -257,8 +256,8 @@ def test_what_it_asks_for(cluster, deployed, am, replicas):
     cluster.admin.post(f"/api/v1/namespaces/{ns}/secrets", {"metadata": {"name": "am"}, "stringData": {"ALERTMANAGER_TOKEN": "t"}})
     cluster.admin.post(OURS.format(ns), alert_spawner("storm", am.url, {"secretRef": {"name": "am"}}, maxConcurrency=2))
     fire_many(am, ["a", "b", "c"])
-    replicas(2)
-    wait_until(lambda: len(cluster.tasks(ns)) == 2, "two Tasks")
+    engines = replicas(2)
+    engines.wait(lambda: len(cluster.tasks(ns)) == 2, "two Tasks")
     name = next(iter(cluster.tasks(ns)))
     cluster.task_finished(ns, name, at=kube.now(-30))
     pod = cluster.tasks(ns)[name]["metadata"]["annotations"]["alerts.kelos.dev/fingerprint"]
