@@ -31,6 +31,7 @@ enum {
     O_EXPLAIN,
     O_AT,
     O_TRACE,
+    O_ENGINE,
     O_LOG_LEVEL,
     O_KUBECONFIG,
     O_CONTEXT,
@@ -66,6 +67,7 @@ static const struct row {
     {TAKES_ALERT, O_SPAWNER, "spawner", "NAME", "only this TaskSpawner of the documents"},
     {TAKES_EXPLAIN, O_EXPLAIN, "explain", NULL, "with -o json or yaml: how each decision came about (chain); takes ten times as long"},
     {TAKES_WHY, O_AT, "at", "TIME", "with --alert: as if it were then (RFC 3339, such as 2026-03-07T10:00:00Z)"},
+    {TAKES_WHY, O_ENGINE, "engine", "URL", "ask the engine there, such as http://localhost:8080 of kubectl port-forward"},
     {TAKES_WHY, O_TRACE, "trace", NULL, "show each executed line of the policy, with its locals"},
     {TAKES_EXEC, O_EXEC, "exec", "CMD", "run each Task on this machine: CMD in /bin/sh, the prompt on standard input"},
     {TAKES_EXEC, O_EXEC_OUTPUT, "exec-output", "DIR", "where commands' output goes (default <store>.output/)"},
@@ -189,6 +191,9 @@ static int take(struct options *o, int code, const char *arg, struct err *e)
         return moment_parse(arg, strlen(arg), &o->at) == 0
                    ? 0
                    : err_set(e, ERR_USAGE, "--at %s: give a time such as 2026-03-07T10:00:00Z or 2026-03-07T10:00:00+01:00", arg);
+    case O_ENGINE:
+        o->engine = arg;
+        return 0;
     case O_TRACE:
         o->trace = true;
         return 0;
@@ -215,7 +220,8 @@ static int check_args(const struct verb *verb, const struct options *o, struct e
         return 0;
     }
     bool kube = (verb->takes & TAKES_CLUSTER) && cluster_wanted(o);
-    if ((verb->takes & TAKES_DOCUMENTS) && o->n_documents == 0 && !((verb->takes & TAKES_OBJECTS) && kube))
+    if ((verb->takes & TAKES_DOCUMENTS) && o->n_documents == 0 && !(verb->takes & TAKES_WHY) &&
+        !((verb->takes & TAKES_OBJECTS) && kube))
         return err_set(e, ERR_USAGE, "no documents: give -f FILE, -f DIR or -f -%s",
                        verb->takes & TAKES_OBJECTS ? "; or --store kube, for the AlertSpawners of a cluster" : "");
     if ((o->kubeconfig != NULL || o->context != NULL || o->take_task_spawners) && !kube)

@@ -49,6 +49,7 @@ struct options {
     const char *kubeconfig, *context;
     bool take_task_spawners;
     bool explain, trace;
+    const char *engine; /* URL of a running one */
     int64_t at; /* moment_t; MOMENT_NONE: now */
     bool help;
 

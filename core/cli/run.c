@@ -6,6 +6,7 @@
 #include "cli/reload.h"
 #include "cli/serve.h"
 #include "cli/verbs.h"
+#include "cli/why_route.h"
 #include "spawner/spawner.h"
 #include "spawner/watch.h"
 #include "tasks/sqlite/exec.h"
@@ -26,6 +27,7 @@ struct run {
     struct reload *reload;
     struct exec *exec;
     struct serve *serve;
+    struct why_route *why;
     uv_signal_t term, intr;
     uv_timer_t housekeeping, deadline;
     bool stopping, cycles_ended, exec_ended;
@@ -133,6 +135,7 @@ static int start(struct run *r, const struct options *o, struct err *e)
     struct store *store = r->engine.env.store;
     store->ops->watch(store, on_task_changed, r);
     serve_watches(r->serve, r->watches);
+    r->why = why_route_create(serve_server(r->serve), &r->engine.env, r->watches);
     if (serve_start(r->serve, o, r->engine.local != NULL ? local_path(r->engine.local) : NULL, e) != 0)
         return -1;
     if (r->exec != NULL)
@@ -182,6 +185,7 @@ int verb_run(const struct options *o)
         log_info(NULL, "stopped");
     }
     serve_free(&r.serve);
+    why_route_free(&r.why);
     reload_free(&r.reload);
     watches_free(&r.watches);
     exec_free(&r.exec);

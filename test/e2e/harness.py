@@ -293,7 +293,7 @@ class Engine:
     def command(self, verb, *args):
         if not verb:
             return []
-        store = ["--store", f"sqlite:{self.store}"] if verb in ("run", "once", "plan", "get", "finish", "delete") else []
+        store = ["--store", f"sqlite:{self.store}"] if verb in ("run", "once", "plan", "why", "get", "finish", "delete") else []
         return [verb, *store, *args]
 
     def __call__(self, verb, *args, stdin=None, code=None, timeout=PATIENCE, binary=None):
