@@ -11,6 +11,8 @@ const struct verb verbs[] = {
     {"run", "Watch for ever: a cycle for every spawner each pollInterval.", "-f FILE [-f ...] | --store kube",
      "Polls, judges and creates Tasks until it gets SIGTERM or SIGINT; then it finishes what is in flight and exits\n"
      "within 5 seconds. Changed documents and policies are taken up while it runs.\n\n"
+     "It tells about itself over HTTP: /metrics, /healthz and /readyz on --listen, the same and more on a Unix socket\n"
+     "beside the store. With --decision-log it writes decisions as JSON lines (SIGHUP opens the file anew).\n\n"
      "With --exec CMD it also runs each Task on this machine: CMD in /bin/sh, the prompt on standard input, and\n"
      "KELOS_TASK_NAME, KELOS_TASKSPAWNER, KELOS_BRANCH, KELOS_MODEL, KELOS_AGENT_TYPE, KELOS_ALERT_FINGERPRINT and\n"
      "KELOS_ALERTNAME in its environment. Its exit code makes the Task Succeeded or Failed.\n\n"
