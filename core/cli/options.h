@@ -27,9 +27,9 @@ enum {
     TAKES_WINDOW = 1 << 23,   /* --from --to */
     TAKES_VIRTUAL = 1 << 24,  /* --task-start --task-duration --task-failures */
     TAKES_URL = 1 << 25,      /* --alertmanager alone, of TAKES_SOURCE */
-    TAKES_SERVE = 1 << 12,    /* --listen */
     TAKES_RECORD = 1 << 20,   /* --interval --for --redact */
     URL_WILL_DO = 1 << 21,    /* with TAKES_DOCUMENTS: --alertmanager without any -f is enough */
+    TAKES_SERVE = 1 << 12,    /* --listen --decision-log... */
     TAKES_CLUSTER = 1 << 18,  /* --kubeconfig --context */
     TAKES_OBJECTS = 1 << 19,  /* -A --take-taskspawners; with --store kube no -f is needed */
     READS_ITSELF = 1 << 30,   /* the verb reads its command line itself: spec_options.h */
@@ -62,9 +62,14 @@ struct options {
     const char **redact;
     size_t n_redact;
     const char *listen; /* NULL: not given */
+    const char *decision_log; /* "-": standard output; NULL: none */
+    uint64_t decision_log_bytes; /* default 100 MiB */
+    unsigned decision_log_keep;  /* default 5 */
+    bool decision_log_all;
     const char *kubeconfig, *context;
     bool take_task_spawners;
     bool explain, trace;
+    const char *engine; /* URL of a running one */
     int64_t at; /* moment_t; MOMENT_NONE: now */
     bool help;
 
