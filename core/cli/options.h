@@ -24,6 +24,7 @@ enum {
     TAKES_EXEC = 1 << 8,      /* --exec --exec-output --exec-parallel */
     TAKES_SERVE = 1 << 12,    /* --listen */
     TAKES_CLUSTER = 1 << 18,  /* --kubeconfig --context */
+    TAKES_LEASE = 1 << 20,    /* --lease */
     TAKES_OBJECTS = 1 << 19,  /* -A --take-taskspawners; with --store kube no -f is needed */
     READS_ITSELF = 1 << 30,   /* the verb reads its command line itself: spec_options.h */
     TAKES_EXPLAIN = 1 << 16,  /* --explain */
@@ -48,6 +49,7 @@ struct options {
     const char *listen; /* NULL: not given */
     const char *kubeconfig, *context;
     bool take_task_spawners;
+    const char *lease;          /* name of the election's Lease, "none"; NULL: the default */
     bool explain, trace;
     int64_t at; /* moment_t; MOMENT_NONE: now */
     bool help;
