@@ -63,7 +63,7 @@ int engine_open(const struct options *o, enum engine_use use, struct engine *g, 
     g->env.max_bytes = o->max_response_bytes;
     g->env.poll_timeout_us = o->timeout_us;
     g->env.limits = judge_limits_default();
-    return 0;
+    return use == ENGINE_OFFLINE ? 0 : policy_set_examine(g->policies, g->pool, &g->env.limits, e);
 }
 
 void engine_close(struct engine *g)
