@@ -25,7 +25,7 @@ static const char style[] =
     "--failed:#c5342b;--gone:#8a63b8;--shadow:#9aa3ad;--wait:#d39000;--storm:#f6d9d5;--added:#1a7f4b;--removed:#c5342b;"
     "--retimed:#b07400}"
     "@media(prefers-color-scheme:dark){:root{--ink:#e4e8ec;--dim:#98a2ae;--line:#353c45;--ground:#15181c;--band:#1d2126;"
-    "--made:#6ba4f5;--failed:#ef7b72;--gone:#bb9be0;--shadow:#6b7580;--wait:#e8b23a;--storm:#43262450;--added:#58c08a;"
+    "--made:#6ba4f5;--failed:#ef7b72;--gone:#bb9be0;--shadow:#6b7580;--wait:#e8b23a;--storm:#4a2b29;--added:#58c08a;"
     "--removed:#ef7b72;--retimed:#e8b23a}}"
     "*{box-sizing:border-box}body{margin:0;background:var(--ground);color:var(--ink);"
     "font:15px/1.5 system-ui,sans-serif}main{max-width:1180px;margin:0 auto;padding:24px 20px 60px}"
