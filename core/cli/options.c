@@ -32,6 +32,8 @@ enum {
     O_AT,
     O_TRACE,
     O_LOG_LEVEL,
+    O_FROM,
+    O_TO,
     O_KUBECONFIG,
     O_CONTEXT,
     O_TAKE_TASKSPAWNERS,
@@ -72,6 +74,8 @@ static const struct row {
     {TAKES_EXEC, O_EXEC_PARALLEL, "exec-parallel", "N", "commands at once, over all spawners (default: processors)"},
     {TAKES_SERVE, O_LISTEN, "listen", "ADDR",
      "metrics and health: HOST:PORT, :PORT or none (default 127.0.0.1:8080; :8080 in a cluster)"},
+    {TAKES_SCAFFOLD, O_FROM, "from", "FINGERPRINT|FILE", "the alert: a file, or one that is active"},
+    {TAKES_SCAFFOLD, O_TO, "to", "DIR", "where the spec and the alert are written (default: spec, if it is there)"},
     {0, O_LOG_LEVEL, "log-level", "LEVEL", "debug, info, warn or error (default info for run, else warn)"},
     {0, 'h', "help", NULL, "this page"},
 };
@@ -195,6 +199,12 @@ static int take(struct options *o, int code, const char *arg, struct err *e)
     case O_LISTEN:
         o->listen = arg;
         return 0;
+    case O_FROM:
+        o->from = arg;
+        return 0;
+    case O_TO:
+        o->to = arg;
+        return 0;
     case O_LOG_LEVEL:
         if (log_level_parse(arg, &level) != 0)
             return err_set(e, ERR_USAGE, "--log-level %s: must be one of debug, info, warn, error", arg);
@@ -215,6 +225,8 @@ static int check_args(const struct verb *verb, const struct options *o, struct e
         return 0;
     }
     bool kube = (verb->takes & TAKES_CLUSTER) && cluster_wanted(o);
+    if ((verb->takes & TAKES_SCAFFOLD) != 0)
+        return 0;
     if ((verb->takes & TAKES_DOCUMENTS) && o->n_documents == 0 && !((verb->takes & TAKES_OBJECTS) && kube))
         return err_set(e, ERR_USAGE, "no documents: give -f FILE, -f DIR or -f -%s",
                        verb->takes & TAKES_OBJECTS ? "; or --store kube, for the AlertSpawners of a cluster" : "");

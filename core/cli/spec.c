@@ -6,6 +6,7 @@
 #include "spec/spec_coverage.h"
 #include "spec/spec_run.h"
 #include "spec/spec_select.h"
+#include "spec/spec_watch.h"
 
 #include "base/mem.h"
 
@@ -502,39 +503,79 @@ static int suite_open(struct suite *s, struct err *e)
     return rc;
 }
 
-static int run_suite(struct suite *s, struct err *e)
+/* What --watch looks at: all that specs may read. */
+static void watch_files(const struct suite *s, struct spec_watch *w)
+{
+    spec_watch_clear(w);
+    for (size_t i = 0; i < s->reach.n_roots; i++)
+        spec_watch_add(w, s->reach.roots[i]);
+    for (size_t i = 0; i < s->reach.n_lpath; i++)
+        spec_watch_add(w, s->reach.lpath[i]);
+    static const char *const options[] = {"policies", "helper", "config-file", "exclude-names-file"};
+    static const char *const standard[] = {"policies", "src", ".busted"};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (text(s, options[i]) != NULL)
+            spec_watch_add(w, text(s, options[i]));
+    for (size_t i = 0; i < sizeof standard / sizeof *standard; i++)
+        spec_watch_add(w, standard[i]);
+    spec_watch_look(w); /* what changes from now on counts, also while it runs */
+}
+
+static int run_suite(struct suite *s, struct spec_watch *w, struct err *e)
 {
     struct spec_run_end end = {0};
-    if (find_files(s, e) != 0 || match_files(s, e) != 0 || order_files(s, e) != 0)
-        return -1;
-    if (run_once(s, &end, e) != 0)
+    int rc = find_files(s, e);
+    watch_files(s, w);
+    if (rc != 0 || match_files(s, e) != 0 || order_files(s, e) != 0 || run_once(s, &end, e) != 0)
         return -1;
     return exit_code(s, &end);
 }
 
-int verb_spec(int argc, char **argv)
+/* Takes the options. */
+static int run_with(cJSON *options, struct spec_watch *w)
 {
-    struct suite s = {0};
+    struct suite s = {.options = options};
     struct err e = {0};
-    if (spec_options_parse(argc, argv, &s.options, &e) != 0)
-        return verb_fail(&e);
-    if (flag(&s, "help", false)) {
-        spec_options_help();
-        cJSON_Delete(s.options);
-        return EXIT_DONE;
-    }
-    if (text(&s, "directory") != NULL && chdir(text(&s, "directory")) != 0) {
-        err_set(&e, ERR_USAGE, "--directory %s: %s", text(&s, "directory"), strerror(errno));
-        cJSON_Delete(s.options);
-        return verb_fail(&e);
-    }
     int rc = suite_open(&s, &e);
     if (rc == 0)
         rc = take_options(&s, &e);
     if (rc == 0)
-        rc = run_suite(&s, &e);
+        rc = run_suite(&s, w, &e);
     if (rc < 0)
         rc = verb_fail(&e);
     suite_close(&s);
+    return rc;
+}
+
+int verb_spec(int argc, char **argv)
+{
+    cJSON *options = NULL;
+    struct err e = {0};
+    struct spec_watch w = {0};
+    if (argc > 1 && strcmp(argv[1], "new") == 0)
+        return spec_new(argc - 1, argv + 1);
+    if (spec_options_parse(argc, argv, &options, &e) != 0)
+        return verb_fail(&e);
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(options, "help"))) {
+        spec_options_help();
+        cJSON_Delete(options);
+        return EXIT_DONE;
+    }
+    const char *directory = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(options, "directory"));
+    if (directory != NULL && chdir(directory) != 0) {
+        err_set(&e, ERR_USAGE, "--directory %s: %s", directory, strerror(errno));
+        cJSON_Delete(options);
+        return verb_fail(&e);
+    }
+    bool watch = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(options, "watch"));
+    int rc = run_with(cJSON_Duplicate(options, true), &w);
+    while (watch && rc != EXIT_USAGE) {
+        printf("\nwaiting for a change; Ctrl-C ends it\n");
+        fflush(stdout);
+        spec_watch_wait(&w);
+        rc = run_with(cJSON_Duplicate(options, true), &w);
+    }
+    spec_watch_clear(&w);
+    cJSON_Delete(options);
     return rc;
 }

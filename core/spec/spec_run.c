@@ -41,6 +41,7 @@ struct run {
     size_t n, next, reported, running;
     struct spec_totals totals;
     bool stopping;
+    bool together; /* all files are in the first one's worker */
     int64_t test_us;
 };
 
@@ -77,6 +78,25 @@ static cJSON *runner_options(const struct run *r, const char *path, const char *
             cJSON_AddItemToObject(o, names[i].runner, cJSON_Duplicate(v, true));
     }
     return o;
+}
+
+/* With --no-auto-insulate all files run in one worker, the others behind the first. */
+static int add_more_files(const struct run *r, cJSON *options, struct err *e)
+{
+    cJSON *more = cJSON_AddArrayToObject(options, "more_files");
+    for (size_t i = 1; i < r->setup->n_files; i++) {
+        struct buf source = {0};
+        if (spec_file_read(r->setup->files[i], &source, e) != 0) {
+            buf_free(&source);
+            return -1;
+        }
+        cJSON *file = cJSON_CreateObject();
+        cJSON_AddStringToObject(file, "file", r->setup->files[i]);
+        cJSON_AddStringToObject(file, "source", source.data != NULL ? source.data : "");
+        cJSON_AddItemToArray(more, file);
+        buf_free(&source);
+    }
+    return 0;
 }
 
 /* ---- reporting ---- */
@@ -244,6 +264,8 @@ static void start(struct run *r, struct file *f)
         add_problem(f, problem);
     } else {
         cJSON *options = runner_options(r, f->path, source.data != NULL ? source.data : "");
+        if (r->together && add_more_files(r, options, &e) != 0)
+            add_problem(f, e.msg);
         const struct spec_job_setup setup = {
             .pool = r->setup->pool, .limits = r->setup->limits, .options = options, .test_us = r->test_us};
         f->job = spec_job_start(&setup, &owner, f);
@@ -274,6 +296,9 @@ void spec_run(const struct spec_run_setup *setup, struct spec_run_end *end_r)
     uint64_t began = uv_hrtime();
     uv_timer_t idle; /* keeps the loop */
     r.test_us = cJSON_IsNumber(timeout) ? (int64_t)(timeout->valuedouble * 1e6) : 2 * MOMENT_SECOND;
+    r.together = r.n > 1 && cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(setup->options, "auto-insulate"));
+    if (r.together)
+        r.n = 1;
     r.totals = end_r->totals; /* of earlier runs of --repeat */
     r.files = xcalloc(r.n + 1, sizeof *r.files);
     for (size_t i = 0; i < r.n; i++)
@@ -290,7 +315,7 @@ void spec_run(const struct spec_run_setup *setup, struct spec_run_end *end_r)
         r.files[r.next].state = FILE_DONE; /* never began */
     report_ready(&r);
     uv_run(setup->loop, UV_RUN_NOWAIT);
-    r.totals.files += r.n;
+    r.totals.files += setup->n_files;
     r.totals.seconds += (double)(uv_hrtime() - began) / 1e9;
     end_r->totals = r.totals;
     free(r.files);
