@@ -150,6 +150,34 @@ static int read_named(struct suite *s, struct err *e)
     return 0;
 }
 
+/* "./src/?.lua;./src/?/init.lua", as a string or a list of such: becomes a list of single ones. */
+static void take_lpath(struct suite *s)
+{
+    const cJSON *given = option(s, "lpath"), *one;
+    cJSON *copy = cJSON_IsString(given) ? cJSON_CreateArray() : cJSON_Duplicate(given, true), *list = cJSON_CreateArray();
+    if (cJSON_IsString(given))
+        cJSON_AddItemToArray(copy, cJSON_CreateString(given->valuestring));
+    cJSON_ArrayForEach(one, copy)
+    {
+        const char *p = cJSON_IsString(one) ? one->valuestring : "";
+        while (*p != '\0') {
+            size_t n = strcspn(p, ";");
+            char *part = xstrndup(p, n);
+            if (n > 0) {
+                spec_reach_add_lpath(&s->reach, part);
+                cJSON_AddItemToArray(list, cJSON_CreateString(part));
+            }
+            free(part);
+            p += n + (p[n] == ';');
+        }
+    }
+    cJSON_Delete(copy);
+    if (given != NULL)
+        set(s, "lpath", list);
+    else
+        cJSON_Delete(list);
+}
+
 static int take_options(struct suite *s, struct err *e)
 {
     if (merge_config(s, e) != 0 || check_tags(s, e) != 0 || read_named(s, e) != 0)
@@ -168,12 +196,7 @@ static int take_options(struct suite *s, struct err *e)
     s->setup.options = s->options;
     s->reach.policies = text(s, "policies");
     s->reach.update_golden = flag(s, "update-golden", false);
-    const cJSON *path;
-    cJSON_ArrayForEach(path, option(s, "lpath"))
-    {
-        if (cJSON_IsString(path))
-            spec_reach_add_lpath(&s->reach, path->valuestring);
-    }
+    take_lpath(s);
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     s->setup.parallel = (size_t)number(s, "jobs", processors > 1 ? (double)processors : 1);
     return 0;
@@ -278,7 +301,7 @@ static int match_files(struct suite *s, struct err *e)
 {
     cJSON *standard = cJSON_Parse("[\"_spec\"]"), *none = cJSON_CreateArray();
     const cJSON *patterns = option(s, "pattern"), *exclude = option(s, "exclude-pattern");
-    bool cases = cJSON_GetArraySize(patterns) == 0;
+    bool cases = cJSON_GetArraySize(patterns) == 0 || cJSON_Compare(patterns, standard, true); /* .busted's default, too */
     if (cJSON_GetArraySize(patterns) == 0)
         patterns = standard;
     if (!cJSON_IsArray(exclude))
@@ -427,6 +450,8 @@ static int exit_code(struct suite *s, const struct spec_run_end *end)
     double least = number(s, "coverage-min", -1);
     if (end->bug)
         return verb_fail(&end->e), EXIT_USAGE;
+    if (end->helper)
+        return verb_fail(&end->e), EXIT_FAILED;
     if (t->n[SPEC_FAILURE] + t->n[SPEC_ERROR] > 0)
         return EXIT_FAILED;
     if (s->setup.list)

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct event {
     char *kind;
@@ -72,6 +73,11 @@ static cJSON *runner_options(const struct run *r, const char *path, const char *
     cJSON_AddStringToObject(o, "source", source);
     cJSON_AddNumberToObject(o, "seed", (double)r->setup->seed);
     cJSON_AddNumberToObject(o, "timeout", (double)r->test_us / MOMENT_SECOND);
+    cJSON_AddNumberToObject(o, "round", r->totals.run);
+    cJSON_AddNumberToObject(o, "rounds", r->totals.runs);
+    char *cwd = getcwd(NULL, 0);
+    cJSON_AddStringToObject(o, "cwd", cwd != NULL ? cwd : ".");
+    free(cwd);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const cJSON *v = option(r, names[i].ours);
         if (v != NULL)
@@ -112,6 +118,13 @@ static void report(struct run *r, const char *kind, const cJSON *members)
     if (strcmp(kind, "bug") == 0) {
         r->end->bug = true;
         err_set(&r->end->e, ERR_BUG, "the spec runner has failed: %s", member_text(members, "message"));
+        return;
+    }
+    if (strcmp(kind, "helper_error") == 0) { /* in busted's words; every file would say the same */
+        if (r->end->e.kind == ERR_NONE)
+            err_set(&r->end->e, ERR_INVALID, "failed running the specified helper (%s), error: %s",
+                    member_text(members, "file"), member_text(members, "message"));
+        r->end->helper = r->stopping = true;
         return;
     }
     if (spec_coverage_take(r->setup->coverage, kind, members))

@@ -31,6 +31,7 @@ struct spec_run_setup {
 struct spec_run_end {
     struct spec_totals totals;
     bool bug;   /* the runner itself, or a worker that could not be started: what came of it means nothing */
+    bool helper; /* the helper script has failed: nothing was tested */
     struct err e; /* then: why */
 };
 
