@@ -452,11 +452,11 @@ static int exit_code(struct suite *s, const struct spec_run_end *end)
         return verb_fail(&end->e), EXIT_USAGE;
     if (end->helper)
         return verb_fail(&end->e), EXIT_FAILED;
-    if (t->n[SPEC_FAILURE] + t->n[SPEC_ERROR] > 0)
+    if (end->n[SPEC_FAILURE] + end->n[SPEC_ERROR] > 0)
         return EXIT_FAILED;
     if (s->setup.list)
         return EXIT_DONE;
-    if (t->tests == 0 && !flag(s, "allow-empty", false)) {
+    if (end->tests == 0 && !flag(s, "allow-empty", false)) {
         say("Error: no test ran%s", t->files == 0 ? ": no file fits the pattern (see --pattern)" : "");
         return EXIT_FAILED;
     }
@@ -490,7 +490,7 @@ static int run_once(struct suite *s, struct spec_run_end *end, struct err *e)
         end->totals.seed = s->setup.seed;
         end->totals.shuffled = shuffled;
         spec_run(&s->setup, end);
-        for (size_t k = 0; k < s->n_outs && (i == runs || end->totals.stopped); k++)
+        for (size_t k = 0; k < s->n_outs; k++)
             s->outs[k].format->end(&s->outs[k], &end->totals, s->coverage);
     }
     return close_outs(s, e);

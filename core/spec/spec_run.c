@@ -40,6 +40,7 @@ struct run {
     struct spec_run_end *end;
     struct file *files;
     size_t n, next, reported, running;
+    size_t last; /* with totals.stopped: the last file that is reported */
     struct spec_totals totals;
     bool stopping;
     bool together; /* all files are in the first one's worker */
@@ -132,8 +133,10 @@ static void report(struct run *r, const char *kind, const cJSON *members)
     if (spec_event_status(kind, members, &status) == 0) {
         r->totals.n[status]++;
         r->totals.tests += strcmp(kind, "test_end") == 0;
-        if (counts_as_failure(status) && cJSON_IsFalse(option(r, "keep-going")))
+        if (counts_as_failure(status) && cJSON_IsFalse(option(r, "keep-going")) && !r->totals.stopped) {
             r->stopping = r->totals.stopped = true;
+            r->last = r->reported; /* its file is told to the end, and no other */
+        }
     }
     for (size_t i = 0; i < r->setup->n_outs; i++)
         r->setup->outs[i].format->event(&r->setup->outs[i], kind, members);
@@ -145,7 +148,7 @@ static void report_ready(struct run *r)
     while (r->reported < r->n) {
         struct file *f = &r->files[r->reported];
         for (size_t i = 0; i < f->n_events; i++) {
-            if (!r->totals.stopped || strcmp(f->events[i].kind, "bug") == 0)
+            if (!r->totals.stopped || r->reported == r->last || strcmp(f->events[i].kind, "bug") == 0)
                 report(r, f->events[i].kind, f->events[i].members);
             free(f->events[i].kind);
             cJSON_Delete(f->events[i].members);
@@ -312,7 +315,8 @@ void spec_run(const struct spec_run_setup *setup, struct spec_run_end *end_r)
     r.together = r.n > 1 && cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(setup->options, "auto-insulate"));
     if (r.together)
         r.n = 1;
-    r.totals = end_r->totals; /* of earlier runs of --repeat */
+    r.totals = (struct spec_totals){.seed = setup->seed, .shuffled = end_r->totals.shuffled, .run = end_r->totals.run,
+                                    .runs = end_r->totals.runs};
     r.files = xcalloc(r.n + 1, sizeof *r.files);
     for (size_t i = 0; i < r.n; i++)
         r.files[i] = (struct file){.run = &r, .path = setup->files[i]};
@@ -328,9 +332,12 @@ void spec_run(const struct spec_run_setup *setup, struct spec_run_end *end_r)
         r.files[r.next].state = FILE_DONE; /* never began */
     report_ready(&r);
     uv_run(setup->loop, UV_RUN_NOWAIT);
-    r.totals.files += setup->n_files;
-    r.totals.seconds += (double)(uv_hrtime() - began) / 1e9;
+    r.totals.files = setup->n_files;
+    r.totals.seconds = (double)(uv_hrtime() - began) / 1e9;
     end_r->totals = r.totals;
+    for (size_t i = 0; i < SPEC_STATUSES; i++)
+        end_r->n[i] += r.totals.n[i];
+    end_r->tests += r.totals.tests;
     free(r.files);
 }
 
