@@ -80,15 +80,12 @@ static const struct row {
     {TAKES_EXEC, O_EXEC_PARALLEL, "exec-parallel", "N", "commands at once, over all spawners (default: processors)"},
     {TAKES_SERVE, O_LISTEN, "listen", "ADDR",
      "metrics and health: HOST:PORT, :PORT or none (default 127.0.0.1:8080; :8080 in a cluster)"},
-<<<<<<< HEAD
     {TAKES_SCAFFOLD, O_FROM, "from", "FINGERPRINT|FILE", "the alert: a file, or one that is active"},
     {TAKES_SCAFFOLD, O_TO, "to", "DIR", "where the spec and the alert are written (default: spec, if it is there)"},
-=======
     {TAKES_SERVE, O_LOG, "decision-log", "FILE|-", "decisions as JSON lines: what happened, and what changed for an alert"},
     {TAKES_SERVE, O_LOG_SIZE, "decision-log-size", "N", "rotate it at this size (default 100Mi; Ki, Mi, Gi)"},
     {TAKES_SERVE, O_LOG_KEEP, "decision-log-keep", "N", "rotated files that are kept: FILE.1 to FILE.N (default 5)"},
     {TAKES_SERVE, O_LOG_ALL, "decision-log-all", NULL, "every decision of every cycle goes there"},
->>>>>>> main
     {0, O_LOG_LEVEL, "log-level", "LEVEL", "debug, info, warn or error (default info for run, else warn)"},
     {0, 'h', "help", NULL, "this page"},
 };
@@ -215,13 +212,12 @@ static int take(struct options *o, int code, const char *arg, struct err *e)
     case O_LISTEN:
         o->listen = arg;
         return 0;
-<<<<<<< HEAD
     case O_FROM:
         o->from = arg;
         return 0;
     case O_TO:
         o->to = arg;
-=======
+        return 0;
     case O_LOG:
         o->decision_log = arg;
         return 0;
@@ -234,7 +230,6 @@ static int take(struct options *o, int code, const char *arg, struct err *e)
         return 0;
     case O_LOG_ALL:
         o->decision_log_all = true;
->>>>>>> main
         return 0;
     case O_LOG_LEVEL:
         if (log_level_parse(arg, &level) != 0)
@@ -256,14 +251,10 @@ static int check_args(const struct verb *verb, const struct options *o, struct e
         return 0;
     }
     bool kube = (verb->takes & TAKES_CLUSTER) && cluster_wanted(o);
-<<<<<<< HEAD
     if ((verb->takes & TAKES_SCAFFOLD) != 0)
         return 0;
-    if ((verb->takes & TAKES_DOCUMENTS) && o->n_documents == 0 && !((verb->takes & TAKES_OBJECTS) && kube))
-=======
     if ((verb->takes & TAKES_DOCUMENTS) && o->n_documents == 0 && !(verb->takes & TAKES_WHY) &&
         !((verb->takes & TAKES_OBJECTS) && kube))
->>>>>>> main
         return err_set(e, ERR_USAGE, "no documents: give -f FILE, -f DIR or -f -%s",
                        verb->takes & TAKES_OBJECTS ? "; or --store kube, for the AlertSpawners of a cluster" : "");
     if ((o->kubeconfig != NULL || o->context != NULL || o->take_task_spawners) && !kube)
