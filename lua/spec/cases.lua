@@ -91,12 +91,17 @@ local function differs(facts, name, wanted)
     return wanted ~= got and said .. ", expected " .. formatter.text(wanted)
 end
 
--- Runs a case; what is not as expected fails the test, all of it in one message.
+-- Runs a case for the policy that p() answers; what is not as expected fails the test, all of it in one message.
 local function run(case, p, place)
-    if case.at then
-        clock.at(case.at)
+    local ok, facts = pcall(function()
+        if case.at then
+            clock.at(case.at)
+        end
+        return facts_of(case, p())
+    end)
+    if not ok then
+        error(type(facts) == "string" and place .. facts or facts, 0)
     end
-    local facts = facts_of(case, p)
     local names, wrong = {}, {}
     for name in pairs(case.expect) do names[#names + 1] = name end
     table.sort(names)
@@ -177,8 +182,10 @@ local function read(file, text)
         end
         local line = line_of(text, case.name)
         made[i] = {name = case.name, line = line, run = function()
-            p = p or policies.load(policy)
-            run(case, p, file .. ":" .. line .. ": ")
+            run(case, function()
+                p = p or policies.load(policy)
+                return p
+            end, file .. ":" .. line .. ": ")
         end}
     end
     return made

@@ -35,7 +35,7 @@ function guard.run(descriptor, f, element)
     local ok, result = host.guard(guard.timeout, caught, f)
     if not ok then
         if status == "success" then -- no memory: nobody was asked
-            status, trace = "error", frame.trace(result, element.trace)
+            status, trace = "error", element.trace or frame.trace(result)
             message = sentence(result or "not enough memory", trace)
         elseif status == "failure" and descriptor ~= "it" then
             status = "error"
