@@ -254,10 +254,11 @@ int poll_start(struct http_client *http, const struct poll_options *o, poll_done
         selector_query(&p->selector, &url);
     else
         buf_adds(&url, "active=true&silenced=false&inhibited=false");
-    struct http_get_options get = {
+    struct http_options get = {
         .url = url.data,
         .accept = "application/json",
         .max_bytes = o->max_bytes,
+        .max_hint = "narrow the selectors, or raise --max-response-bytes",
         .timeout_us = o->timeout_us,
     };
     if (o->auth != NULL) {
@@ -266,7 +267,7 @@ int poll_start(struct http_client *http, const struct poll_options *o, poll_done
         get.password = o->auth->password;
     }
     struct http_handler handler = {.on_head = on_head, .on_body = on_body, .on_done = on_done, .arg = p};
-    int rc = http_get(http, &get, &handler, &p->request, e);
+    int rc = http_start(http, &get, &handler, &p->request, e);
     buf_free(&url);
     if (rc != 0) {
         err_wrap(e, "%s", p->base);

@@ -45,7 +45,7 @@ static int ask_at(const struct ask *a, const char *url, const char *unix_socket,
     int rc = http_client_create(&loop, &options, &client, e);
     if (rc == 0) {
         struct http_handler handler = {NULL, on_body, on_done, answer};
-        struct http_get_options get = {
+        struct http_options get = {
             .url = url,
             .max_bytes = a->max_bytes != 0 ? a->max_bytes : UINT64_C(64) << 20,
             .timeout_us = a->timeout_us != 0 ? a->timeout_us : 35 * MOMENT_SECOND,
@@ -53,7 +53,7 @@ static int ask_at(const struct ask *a, const char *url, const char *unix_socket,
             .unix_socket = unix_socket,
         };
         struct http_request *request = NULL;
-        rc = http_get(client, &get, &handler, &request, e);
+        rc = http_start(client, &get, &handler, &request, e);
         while (rc == 0 && answer->status == 0 && answer->err.kind == ERR_NONE)
             uv_run(&loop, UV_RUN_ONCE);
     }

@@ -114,10 +114,12 @@ static int run(const struct options *o, enum cycle_mode mode)
     if (engine_documents(o, &x.set, &bad, &e) != 0)
         return verb_fail(&e);
     int rc;
-    if (engine_open(o, mode == CYCLE_ACT ? ENGINE_ACT : ENGINE_PLAN, &x.engine, &e) != 0)
+    if (engine_open(o, mode == CYCLE_ACT ? ENGINE_ACT : ENGINE_PLAN, &x.engine, &e) != 0) {
         rc = verb_fail(&e);
-    else
+    } else {
+        x.engine.env.explain.which = o->explain ? EXPLAIN_ALL : EXPLAIN_NOTHING;
         rc = run_cycles(&x, o);
+    }
     engine_close(&x.engine);
     spawner_set_free(&x.set);
     return rc == EXIT_DONE && bad > 0 ? EXIT_FAILED : rc;

@@ -27,6 +27,9 @@ enum {
     O_EXEC_OUTPUT,
     O_EXEC_PARALLEL,
     O_LISTEN,
+    O_EXPLAIN,
+    O_AT,
+    O_TRACE,
     O_LOG_LEVEL,
 };
 
@@ -52,6 +55,9 @@ static const struct row {
     {TAKES_PHASE, O_MESSAGE, "message", "TEXT", "why, for the Task's status"},
     {TAKES_ALERT, O_ALERT, "alert", "FILE|-", "one alert as Alertmanager's API returns it (an array of one is fine)"},
     {TAKES_ALERT, O_SPAWNER, "spawner", "NAME", "only this TaskSpawner of the documents"},
+    {TAKES_EXPLAIN, O_EXPLAIN, "explain", NULL, "with -o json or yaml: how each decision came about (chain); takes ten times as long"},
+    {TAKES_WHY, O_AT, "at", "TIME", "with --alert: as if it were then (RFC 3339, such as 2026-03-07T10:00:00Z)"},
+    {TAKES_WHY, O_TRACE, "trace", NULL, "show each executed line of the policy, with its locals"},
     {TAKES_EXEC, O_EXEC, "exec", "CMD", "run each Task on this machine: CMD in /bin/sh, the prompt on standard input"},
     {TAKES_EXEC, O_EXEC_OUTPUT, "exec-output", "DIR", "where commands' output goes (default <store>.output/)"},
     {TAKES_EXEC, O_EXEC_PARALLEL, "exec-parallel", "N", "commands at once, over all spawners (default: processors)"},
@@ -158,6 +164,16 @@ static int take(struct options *o, int code, const char *arg, struct err *e)
         if (*end != '\0' || o->exec_parallel < 1 || o->exec_parallel > 1024)
             return err_set(e, ERR_USAGE, "--exec-parallel %s: give a number from 1 to 1024", arg);
         return 0;
+    case O_EXPLAIN:
+        o->explain = true;
+        return 0;
+    case O_AT:
+        return moment_parse(arg, strlen(arg), &o->at) == 0
+                   ? 0
+                   : err_set(e, ERR_USAGE, "--at %s: give a time such as 2026-03-07T10:00:00Z or 2026-03-07T10:00:00+01:00", arg);
+    case O_TRACE:
+        o->trace = true;
+        return 0;
     case O_LISTEN:
         o->listen = arg;
         return 0;
@@ -200,7 +216,7 @@ int options_parse(const struct verb *verb, int argc, char **argv, struct options
                 shorts[m++] = ':';
         }
     }
-    *o = (struct options){.max_response_bytes = UINT64_C(1) << 30, .timeout_us = 30 * MOMENT_SECOND};
+    *o = (struct options){.max_response_bytes = UINT64_C(1) << 30, .timeout_us = 30 * MOMENT_SECOND, .at = MOMENT_NONE};
     o->documents = xcalloc((size_t)argc, sizeof *o->documents);
     optind = 0; /* glibc: start over */
     opterr = 0;

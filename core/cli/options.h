@@ -23,6 +23,9 @@ enum {
     TAKES_ALERT = 1 << 7,     /* --alert --spawner */
     TAKES_EXEC = 1 << 8,      /* --exec --exec-output --exec-parallel */
     TAKES_SERVE = 1 << 12,    /* --listen */
+    READS_ITSELF = 1 << 30,   /* the verb reads its command line itself: spec_options.h */
+    TAKES_EXPLAIN = 1 << 16,  /* --explain */
+    TAKES_WHY = 1 << 17,      /* --at --trace */
     POLICIES_WILL_DO = 1 << 9, /* with TAKES_DOCUMENTS: --policies without any -f is enough */
 };
 
@@ -41,6 +44,8 @@ struct options {
     const char *exec, *exec_output;
     int exec_parallel;
     const char *listen; /* NULL: not given */
+    bool explain, trace;
+    int64_t at; /* moment_t; MOMENT_NONE: now */
     bool help;
 
     char **args; /* what is no option */

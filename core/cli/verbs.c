@@ -21,13 +21,14 @@ const struct verb verbs[] = {
     {"once", "One cycle for every TaskSpawner, then exit.", "-f FILE [-f ...]",
      "Prints one decision for every alert. Exits 1 when a cycle failed or a decision is an error.\n\n"
      "Example:\n  alertspawner once -f examples/ --alertmanager http://localhost:9093",
-     CYCLE_OPTIONS | TAKES_OUTPUT, 0, 0, verb_once},
+     CYCLE_OPTIONS | TAKES_OUTPUT | TAKES_EXPLAIN, 0, 0, verb_once},
     {"plan", "What once would do, without doing it.", "-f FILE [-f ...]",
      "The same decisions as once, with no writes: works beside a running engine.\n\n"
      "With -o json: {\"spawners\":[{\"name\",\"namespace\",\"decisions\":[{\"fingerprint\",\"alertname\",\"verdict\",\n"
-     "\"reason\",\"detail\",\"task\"}]}]}; verdict is create, retrigger, skip, wait or error.\n\n"
+     "\"reason\",\"detail\",\"task\",...}]}]}; verdict is create, retrigger, skip, wait or error, would_change says what would\n"
+     "have to be otherwise. With --explain also the chain: every hook that was called, its answer, file and line.\n\n"
      "Example:\n  alertspawner plan -f examples/ -o json | jq '.spawners[].decisions[] | select(.verdict==\"create\")'",
-     CYCLE_OPTIONS | TAKES_OUTPUT, 0, 0, verb_plan},
+     CYCLE_OPTIONS | TAKES_OUTPUT | TAKES_EXPLAIN, 0, 0, verb_plan},
     {"get", "Show Tasks or TaskSpawners of the local store.", "tasks|spawners [NAME]",
      "-o json prints a v1 List (or, with NAME, the object), as kubectl does.\n\n"
      "Examples:\n  alertspawner get tasks\n  alertspawner get task oom-remediator-… -o yaml",
@@ -51,6 +52,7 @@ const struct verb verbs[] = {
      "  alertspawner check -f examples/ --policies policies.d\n"
      "  alertspawner check --policies policies.d",
      TAKES_DOCUMENTS | TAKES_POLICIES | POLICIES_WILL_DO, 0, 0, verb_check},
+    {"spec", "Run specs of policies: busted's describe, it and assert.", "[options] [FILE|DIR ...]", "", READS_ITSELF, 0, 0, NULL},
     {"version", "Print the version.", "", "One line, for scripts.", 0, 0, 0, verb_version},
     {0},
 };

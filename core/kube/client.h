@@ -10,7 +10,7 @@
  *   ERR_INVALID     400, 422: the server refuses the object, causes in the sentence
  *   ERR_FORBIDDEN   401, 403
  *   ERR_GONE        410: a continue token or resourceVersion is too old
- *   ERR_THROTTLED   429 and 503 for longer than the time limit
+ *   ERR_THROTTLED   429, for longer than the time limit
  *   ERR_TIMEOUT, ERR_UNREACHABLE   no complete answer, or 5xx
  *
  * After ERR_TIMEOUT or ERR_UNREACHABLE of a write it is NOT KNOWN whether the server has carried it out, nor whether it
@@ -53,6 +53,7 @@ struct kube_resource {
     const char *plural;  /* "tasks" */
     const char *kind;    /* "Task" */
     bool cluster_scoped;
+    const char *install; /* what to do when the server does not know it, for kube_discover's sentence; NULL: nothing */
 };
 extern const struct kube_resource kube_tasks;       /* kelos.dev/v1alpha2 Task */
 extern const struct kube_resource kube_secrets, kube_config_maps, kube_events, kube_leases;
@@ -167,6 +168,6 @@ bool kube_deleting(const cJSON *object);       /* has a deletionTimestamp */
 /* A string by path: kube_text(o, "status", "phase", NULL). "" when absent or no string. */
 const char *kube_text(const cJSON *object, ...) __attribute__((sentinel));
 
-/* Resource versions of one resource as numbers (KEP-5504): <0, 0, >0. What is no decimal number compares as equal only
- * to itself; otherwise the second counts as newer (negative). */
-int kube_version_compare(const char *a, const char *b);
+/* Resource versions of one resource, as numbers (Kubernetes promises that they can be compared so): <0, 0, >0. Equal
+ * text is 0; what is no decimal number cannot be compared, and then the first, the newcomer, counts as newer (>0). */
+int kube_version_compare(const char *newcomer, const char *other);

@@ -25,6 +25,7 @@ struct kube_exec {
     bool interactive;       /* interactiveMode IfAvailable (it may ask when there is a terminal) or Always */
     bool needs_interactive; /* Always */
     bool cluster_info;      /* provideClusterInfo */
+    char *cluster_config;   /* the cluster's extension for plugins, as JSON; or NULL */
 };
 
 struct kube_config {

@@ -569,10 +569,10 @@ static void our_client(void **state)
     assert_int_equal(http_client_create(&r->loop, &(struct http_client_options){0}, &client, &e), 0);
     for (int i = 0; i < 2; i++) {
         struct reply p = {0};
-        struct http_get_options o = {.url = "http://localhost/hello?name=me", .max_bytes = 1 << 20,
+        struct http_options o = {.url = "http://localhost/hello?name=me", .max_bytes = 1 << 20,
                                      .timeout_us = 10 * 1000000, .unix_socket = i == 0 ? r->path : "/nonexistent/x.sock"};
         struct http_handler h = {NULL, on_body, on_done, &p};
-        assert_int_equal(http_get(client, &o, &h, NULL, &e), 0);
+        assert_int_equal(http_start(client, &o, &h, NULL, &e), 0);
         while (!p.done)
             uv_run(&r->loop, UV_RUN_ONCE);
         assert_int_equal(p.kind, i == 0 ? ERR_NONE : ERR_UNREACHABLE);

@@ -34,9 +34,6 @@ bool name_is_label(const char *s);
  * people put passwords there. */
 int url_check(const char *url, struct err *e);
 
-/* Standard alphabet, padded; line ends are skipped as Go skips them. -1: it is none. */
-int base64_decode(const char *text, struct buf *out);
-
 enum { ANNOTATION_TEXT_MAX = 256 * 1024 };
 #define ANNOTATION_POLICY        "alerts.kelos.dev/policy"
 #define ANNOTATION_POLICY_CONFIG "alerts.kelos.dev/policy-config"

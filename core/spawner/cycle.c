@@ -203,6 +203,7 @@ static int start_judging(struct cycle *c, struct err *e)
         .limits = c->env.limits,
         .memory = c->memory,
         .health = c->run != NULL ? c->run->health : NULL,
+        .explain = c->env.explain,
     };
     return judge_start(c->env.pool, &setup, on_judged, c, &c->judge, e);
 }

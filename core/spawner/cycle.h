@@ -31,6 +31,7 @@ struct cycle_env {
     uint64_t max_bytes;        /* --max-response-bytes */
     int64_t poll_timeout_us;   /* --timeout */
     struct judge_limits limits;
+    struct judge_explain explain; /* whose decisions come with a chain (decision.h); what it points to outlives the cycles */
     struct metrics *metrics; /* of watched spawners; NULL: nobody counts */
     bool logs; /* cycles say in the log how they went; otherwise it is up to who started them */
 };

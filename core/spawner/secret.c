@@ -1,6 +1,7 @@
 /* Secrets: see secret.h. */
 #include "spawner/secret.h"
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "spawner/checks.h"

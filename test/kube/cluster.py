@@ -1,9 +1,9 @@
 """A real Kubernetes API server with a real etcd, for tests and for trying things by hand.
 
 One Cluster is ready a few seconds after start(): RBAC on, its own certificates, our CRD, and Kelos' two kinds as minimal
-ones (crds/). There
-are no nodes and no controllers: a Deployment is stored and nothing runs, a deleted Namespace stays Terminating, nobody
-collects what an owner left behind, and a Task's phase changes only when a test says so (task_running, task_finished).
+ones (crds/). There are no nodes and no controllers: a Deployment is stored and nothing runs, a deleted Namespace stays
+Terminating, nobody collects what an owner left behind, and a Task's phase changes only when a test says so
+(task_running, task_finished).
 
     cluster.kubectl("get", "tasks", "-A")           as the cluster's admin
     cluster.admin.get("/api/v1/namespaces")         the same by HTTP: Client, below
@@ -33,6 +33,7 @@ import uuid
 import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
+DEPLOY = HERE.parent.parent / "deploy"
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
 from harness import PATIENCE, free_port, wait_until  # noqa: E402
@@ -178,8 +179,8 @@ class Cluster:
                     break
                 self._stop()
                 assert attempt < 2, f"the API server does not come up: see {self.directory}/*.log"
-            for name in ("crds/tasks.yaml", "crds/taskspawners.yaml", "../../deploy/crd/alertspawners.yaml"):
-                self.define(yaml.safe_load((HERE / name).read_text()))
+            for path in (HERE / "crds/tasks.yaml", HERE / "crds/taskspawners.yaml", DEPLOY / "crd/alertspawners.yaml"):
+                self.define(yaml.safe_load(path.read_text()))
             self.admin_config = self.kubeconfig(self.directory / "admin.kubeconfig")
         except BaseException:
             self.stop()
@@ -387,6 +388,32 @@ class Cluster:
             what += "/" + ref["subresource"] if ref.get("subresource") else ""
             seen[event["verb"], what, ref.get("namespace", ""), event.get("responseStatus", {}).get("code", 0)] += 1
         return seen
+
+
+class Deployed:
+    """deploy/ in a namespace, applied from an overlay in `directory`, and what a Pod of it would be: its ServiceAccount.
+    `components`: of deploy/components."""
+
+    def __init__(self, cluster, namespace, directory, components=()):
+        self.cluster, self.namespace = cluster, namespace
+        self.user = f"system:serviceaccount:{namespace}:alertspawner"
+        directory.mkdir(parents=True)
+        (directory / "kustomization.yaml").write_text(yaml.safe_dump({
+            "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "namespace": namespace,
+            "resources": [os.path.relpath(DEPLOY / "base", directory)],
+            "components": [os.path.relpath(DEPLOY / "components" / c, directory) for c in components]}))
+        cluster.kubectl("apply", "--server-side", "--validate=strict", "-k", directory)
+        self.objects = list(yaml.safe_load_all(cluster.kubectl("kustomize", directory).stdout))
+
+    def token(self):
+        return self.cluster.token(self.namespace, "alertspawner")
+
+    def client(self):
+        return self.cluster.client(self.token())
+
+    def kubeconfig(self, path, **more):
+        """With nothing but a token of the ServiceAccount."""
+        return self.cluster.kubeconfig(path, token=self.token(), namespace=self.namespace, **more)
 
 
 def encoded(path):

@@ -1,4 +1,5 @@
-"""Fixtures of test/e2e (am, engine, serve, ...) and: cluster, one per run; namespace, one per test."""
+"""Fixtures of test/e2e (am, engine, serve, ...) and: cluster, one per run; namespace, one per test; deployed, with deploy/
+in that namespace."""
 import importlib.util
 import pathlib
 import re
@@ -31,3 +32,17 @@ def cluster(tmp_path_factory):
 @pytest.fixture
 def namespace(cluster, request):
     return cluster.namespace(re.sub("[^a-z0-9]+", "-", request.node.name.lower()).strip("-"))
+
+
+@pytest.fixture
+def deploy(cluster, tmp_path):
+    """deploy(NAMESPACE, components=[...]) -> kube.Deployed"""
+    def apply(namespace, **more):
+        return kube.Deployed(cluster, namespace, tmp_path / f"deploy-{namespace}", **more)
+    return apply
+
+
+@pytest.fixture
+def deployed(deploy, namespace):
+    """deploy/ in the test's own namespace."""
+    return deploy(namespace)
