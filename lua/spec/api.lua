@@ -1,8 +1,8 @@
 -- api: what specs get by `require`: busted, luassert, say, and a little of what comes with them.
 
 local need = ...
-local bus, failure, host, lifecycle, modules, tree, values, words =
-    need "bus", need "failure", need "host", need "lifecycle", need "modules", need "tree", need "values", need "words"
+local bus, failure, frame, host, lifecycle, modules, tree, values, words =
+    need "bus", need "failure", need "frame", need "host", need "lifecycle", need "modules", need "tree", need "values", need "words"
 local assert, match, mock, spy, stub = need "assertion", need "match", need "mock", need "spy", need "stub"
 local call, compare, names, snapshot = need "call", need "compare", need "names", need "snapshot"
 
@@ -81,10 +81,11 @@ end
 
 -- The directory of the spec that asks, and files relative to it.
 local function fixtures(directory)
+    local function refuse(text) error(frame.caller() .. text, 0) end
     local function check(name, value, optional)
         if type(value) ~= "string" and not (optional and value == nil) then
-            error("bad argument to '" .. name .. "' expected a string (relative filename)" ..
-                (optional and " or nil" or "") .. ", got: " .. type(value), 3)
+            refuse("bad argument to '" .. name .. "' expected a string (relative filename)" ..
+                (optional and " or nil" or "") .. ", got: " .. type(value))
         end
     end
     local function path_of(name)
@@ -107,7 +108,7 @@ local function fixtures(directory)
         check("read", name)
         local text, why = host.read(path_of(name), "module")
         if not text then
-            error("Error reading file '" .. path_of(name) .. "': " .. tostring(why), 2)
+            refuse("Error reading file '" .. path_of(name) .. "': " .. tostring(why))
         end
         return text
     end
@@ -116,7 +117,7 @@ local function fixtures(directory)
         name = string.find(name, "%.lua$") and name or name .. ".lua"
         local chunk, why = host.compile(f.read(name), name, need "globals".table)
         if not chunk then
-            error("Error loading code from '" .. name .. "': " .. why, 2)
+            refuse("Error loading code from '" .. name .. "': " .. why)
         end
         return chunk()
     end
