@@ -95,6 +95,7 @@ static void close_all(struct spec *s)
     free(s->zones);
     for (size_t i = 0; i < SPEC_RECORDS_MAX; i++)
         buf_free(&s->records[i]);
+    chain_clear(&s->chain);
     spec_coverage_free(&s->coverage);
     struct buf *bufs[] = {&s->options, &s->out, &s->frame, &s->alert, &s->index, &s->text};
     for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)

@@ -56,6 +56,13 @@ static void take_extras(lua_State *L, int answer, struct wire_reader *r)
         }
         lua_pop(L, 1);
     }
+    if (bits & 4) {
+        struct chain c;
+        struct err e;
+        if (chain_read(r, &c, &e) == 0)
+            chain_append(&spec_running->chain, &c);
+        chain_clear(&c);
+    }
 }
 
 /* READY */

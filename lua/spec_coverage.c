@@ -220,6 +220,11 @@ static void add_hash(struct buf *b, uint64_t hash)
 
 static void tell_lines(const struct covered *f, struct buf *b)
 {
+    bool any = false;
+    for (size_t i = 0; i < f->n; i++)
+        any = any || f->hits[i];
+    if (!any)
+        return; /* it was at hand, and nobody wanted it: a library that no policy includes */
     begin_map(b, 4);
     add_text(b, "file", f->name);
     add_hash(b, f->hash);

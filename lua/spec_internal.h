@@ -9,6 +9,7 @@
 #include "vm.h"
 
 #include "base/moment.h"
+#include "policy/chain.h"
 
 #include <lua.h>
 #include <stdbool.h>
@@ -56,6 +57,7 @@ struct spec {
     /* Scratch that survives an error being raised: cleared by whoever uses it. */
     struct buf out, frame, alert, index, text;
 
+    struct chain chain; /* of the answers about the alert that is asked about */
     struct buf records[SPEC_RECORDS_MAX]; /* trees: what policies decided since the test began */
     size_t n_records;                     /* so many came, the last SPEC_RECORDS_MAX are kept */
 };

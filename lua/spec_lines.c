@@ -72,8 +72,15 @@ static void add_line(struct dump *d, uint32_t line)
     d->lines[d->n++] = line;
 }
 
+/* Is what follows this instruction never reached? The compiler puts a return behind each tail call. */
+static bool is_tail_call(const unsigned char *code, size_t i)
+{
+    enum { OP_TAILCALL = 69 };
+    return (code[4 * i] & 0x7f) == OP_TAILCALL;
+}
+
 /* lineinfo holds the distance from the line before; where that does not fit, the next of the absolute ones counts. */
-static void take_lines(struct dump *d, size_t first_line, bool vararg, size_t n_code)
+static void take_lines(struct dump *d, size_t first_line, bool vararg, const unsigned char *code, size_t n_code)
 {
     size_t n = take_size(d);
     const unsigned char *info = take(d, n);
@@ -92,7 +99,7 @@ static void take_lines(struct dump *d, size_t first_line, bool vararg, size_t n_
         } else {
             line += (signed char)info[i];
         }
-        bool prepares = i == 0 && vararg, ends = i + 1 == n;
+        bool prepares = i == 0 && vararg, ends = i + 1 == n || (i > 0 && is_tail_call(code, i - 1));
         if (!prepares && !ends && line > 0 && line < INT32_MAX)
             add_line(d, (uint32_t)line);
     }
@@ -117,7 +124,7 @@ static void take_function(struct dump *d, int depth)
     size_t n_code = take_size(d);
     if (n_code > (size_t)(d->end - d->p) / 4)
         d->bad = true;
-    take(d, 4 * n_code);
+    const unsigned char *code = take(d, 4 * n_code);
     skip_constants(d);
     size_t n_up = take_size(d);
     if (n_up > 255)
@@ -125,7 +132,7 @@ static void take_function(struct dump *d, int depth)
     take(d, 3 * n_up);
     for (size_t n = take_size(d); n && !d->bad; n--)
         take_function(d, depth + 1);
-    take_lines(d, first_line, vararg, n_code);
+    take_lines(d, first_line, vararg, code, n_code);
     for (size_t n = take_size(d); n && !d->bad; n--) { /* local variables */
         skip_string(d);
         take_size(d);

@@ -1,9 +1,11 @@
-/* Decision records of one test: what was asked of policies, and what they said, for the report of its failure. */
+/* Decision records of one test: what was asked of policies, and how they came to their answers, for the report of its
+ * failure. The members have the names of the engine's own records (core/spawner/decision.h). */
 #include "spec_internal.h"
 
 #include "alerts/alert.h"
 
 #include <lauxlib.h>
+#include <stdlib.h>
 #include <string.h>
 
 void spec_record_reset(void)
@@ -11,42 +13,132 @@ void spec_record_reset(void)
     spec_running->n_records = 0;
 }
 
-/* Copies a member of the table at `from`, if it is there, into the one on top; as `name`. */
-static void copy(lua_State *L, int from, const char *member, const char *name)
+/* A map whose members are counted as they are added. */
+struct map {
+    struct buf *b;
+    size_t at;
+    uint32_t n;
+};
+
+static struct map map_begin(struct buf *b)
 {
-    lua_getfield(L, from, member);
-    size_t len;
-    const char *s = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &len) : NULL;
-    if (lua_isnil(L, -1) || (s && len == 0)) {
-        lua_pop(L, 1);
-        return;
-    }
-    lua_setfield(L, -2, name);
+    wire_u8(b, 'm');
+    struct map m = {b, b->len, 0};
+    wire_u32(b, 0);
+    return m;
 }
 
-/* One hook's answer, `part` of the answer at `a`, into the list on top. */
-static void add_step(lua_State *L, int a, const char *part, const char *hook, const char *value)
+static void map_end(const struct map *m)
 {
-    if (lua_getfield(L, a, part) == LUA_TTABLE) {
-        int from = lua_gettop(L);
-        lua_newtable(L);
-        lua_pushstring(L, hook);
-        lua_setfield(L, -2, "hook");
-        copy(L, from, value, "value");
-        copy(L, from, "code", "reason");
-        copy(L, from, "detail", "detail");
-        copy(L, from, "where", "by");
-        copy(L, from, "key", "key");
-        copy(L, from, "priority", "priority");
-        copy(L, from, "title", "title");
-        copy(L, from, "fallback", "fallback");
-        lua_rawseti(L, from - 1, (lua_Integer)lua_rawlen(L, from - 1) + 1);
+    for (int i = 0; i < 4; i++)
+        m->b->data[m->at + (size_t)i] = (char)(m->n >> (8 * i));
+}
+
+static void add_text(struct map *m, const char *name, const char *s, size_t len)
+{
+    wire_str(m->b, name);
+    wire_u8(m->b, 's');
+    wire_text(m->b, s, len);
+    m->n++;
+}
+
+static void add_string(struct map *m, const char *name, const char *s)
+{
+    if (s && s[0])
+        add_text(m, name, s, strlen(s));
+}
+
+static void add_count(struct map *m, const char *name, uint64_t n)
+{
+    wire_str(m->b, name);
+    wire_u8(m->b, 'i');
+    wire_i64(m->b, (int64_t)n);
+    m->n++;
+}
+
+static void add_true(struct map *m, const char *name)
+{
+    wire_str(m->b, name);
+    wire_u8(m->b, 't');
+    m->n++;
+}
+
+static void add_value(struct map *m, const struct chain_link *l)
+{
+    double d;
+    uint64_t bits;
+    if (l->tag == '-') /* it never returned */
+        return;
+    wire_str(m->b, "value");
+    m->n++;
+    switch (l->tag) {
+    case 'z':
+    case 't':
+    case 'f':
+        wire_u8(m->b, (uint8_t)l->tag);
+        return;
+    case 'n':
+        d = strtod(l->value, NULL);
+        memcpy(&bits, &d, sizeof bits);
+        wire_u8(m->b, 'd');
+        wire_u64(m->b, bits);
+        return;
+    default:
+        wire_u8(m->b, 's');
+        wire_str(m->b, l->value);
     }
-    lua_settop(L, a + 3);
+}
+
+static void write_link(struct buf *b, const struct chain_link *l)
+{
+    struct map m = map_begin(b);
+    add_string(&m, "hook", black_box_hook_name(l->hook));
+    add_string(&m, "by", l->by);
+    add_value(&m, l);
+    add_string(&m, "reason", l->reason);
+    add_string(&m, "detail", l->detail);
+    add_string(&m, "error", l->error);
+    add_count(&m, "us", l->us);
+    add_count(&m, "instr", l->instructions);
+    add_count(&m, "bytes", l->memory);
+    add_string(&m, "source", l->source);
+    if (l->depth)
+        add_count(&m, "depth", l->depth);
+    if (l->bits & CHAIN_DECIDED)
+        add_true(&m, "decided");
+    if (l->bits & CHAIN_PASSED_ON)
+        add_true(&m, "passedOn");
+    if (l->bits & CHAIN_STAND_IN)
+        add_true(&m, "standIn");
+    if (l->n_reads) {
+        wire_str(b, "reads");
+        struct map reads = map_begin(b);
+        for (size_t i = 0; i < l->n_reads; i++) {
+            wire_str(b, l->reads[i].name);
+            wire_u8(b, l->reads[i].value ? 's' : 'z');
+            if (l->reads[i].value)
+                wire_str(b, l->reads[i].value);
+            reads.n++;
+        }
+        map_end(&reads);
+        m.n++;
+    }
+    map_end(&m);
+}
+
+/* A member of the answer's part at `idx`, if it is a text that says something. */
+static void add_member(lua_State *L, struct map *m, int idx, const char *member, const char *name)
+{
+    size_t len;
+    lua_getfield(L, idx, member);
+    const char *s = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &len) : NULL;
+    if (s && len)
+        add_text(m, name, s, len);
+    lua_pop(L, 1);
 }
 
 /* The alert's JSON text says its name and fingerprint. */
-static void set_alert(lua_State *L, int q)
+static void add_alert(lua_State *L, struct map *m, int q)
 {
     struct spec *s = spec_running;
     struct alert a;
@@ -55,56 +147,61 @@ static void set_alert(lua_State *L, int q)
     lua_getfield(L, q, "alert");
     const char *bytes = lua_tolstring(L, -1, &len);
     if (bytes && alert_index(bytes, len, &s->index, &e) == ALERT_OK) {
-        struct buf text = {0};
         alert_view(&a, bytes, s->index.data);
         struct span name = alert_label(&a, "alertname");
-        if (!span_absent(name))
-            alert_text(&a, name, &text);
-        buf_clear(&s->alert);
-        buf_add(&s->alert, text.data, text.len); /* what Lua may leave behind when it raises is kept by `s` */
-        buf_free(&text);
-        lua_pushlstring(L, s->alert.data ? s->alert.data : "", s->alert.len);
-        lua_setfield(L, -3, "alert");
         const struct span f = a.index->field[ALERT_FINGERPRINT];
-        lua_pushlstring(L, bytes + f.off, f.len & ~SPAN_ESCAPED);
-        lua_setfield(L, -3, "fp");
+        buf_clear(&s->alert);
+        if (!span_absent(name))
+            alert_text(&a, name, &s->alert);
+        add_text(m, "alertname", s->alert.data ? s->alert.data : "", s->alert.len);
+        add_text(m, "fingerprint", bytes + f.off, f.len & ~SPAN_ESCAPED);
     }
     lua_pop(L, 1);
+}
+
+/* How the policy came to all of its answers about the alert. */
+static void add_chain(struct map *m)
+{
+    const struct chain *c = &spec_running->chain;
+    wire_str(m->b, "chain");
+    wire_u8(m->b, 'l');
+    wire_u32(m->b, (uint32_t)c->n_links);
+    for (size_t i = 0; i < c->n_links; i++)
+        write_link(m->b, &c->links[i]);
+    m->n++;
 }
 
 void spec_record_add(lua_State *L, int q, int a, moment_t now)
 {
     struct spec *s = spec_running;
     char at[MOMENT_TEXT];
-    lua_settop(L, a);
-    lua_newtable(L);
-    moment_format_s(now, at);
-    lua_pushstring(L, at);
-    lua_setfield(L, -2, "t");
-    set_alert(L, q);
-    if (lua_getfield(L, a, "judged") == LUA_TTABLE) {
-        lua_insert(L, a + 1); /* judged, record */
-        copy(L, a + 1, "policy", "policy");
-        copy(L, a + 1, "answer", "verdict");
-        copy(L, a + 1, "code", "reason");
-    } else {
-        lua_insert(L, a + 1);
-    }
-    lua_newtable(L); /* the chain, at a + 3 */
-    add_step(L, a, "judged", "filter", "answer");
-    add_step(L, a, "retriggered", "retrigger", "value");
-    add_step(L, a, "resolved", "on_resolve", "value");
-    add_step(L, a, "composed", "body", "ok");
-    lua_setfield(L, a + 2, "chain");
-    lua_settop(L, a + 2);
-    if (lua_getfield(L, a, "notes") == LUA_TTABLE && lua_rawlen(L, -1) > 0)
-        lua_setfield(L, a + 2, "notes");
-    lua_settop(L, a + 2);
     struct buf *b = &s->records[s->n_records % SPEC_RECORDS_MAX];
-    buf_clear(b);
-    spec_tree_write(L, a + 2, b);
-    s->n_records++;
     lua_settop(L, a);
+    buf_clear(b);
+    struct map m = map_begin(b);
+    moment_format_s(now, at);
+    add_string(&m, "time", at);
+    add_alert(L, &m, q);
+    if (lua_getfield(L, a, "judged") == LUA_TTABLE) {
+        static const char *const members[][2] = {{"policy", "policy"}, {"answer", "verdict"}, {"code", "reason"},
+                                                 {"detail", "detail"}, {"key", "key"},        {"fallback", "fallback"},
+                                                 {"name_error", "nameError"}};
+        for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+            add_member(L, &m, a + 1, members[i][0], members[i][1]);
+    }
+    lua_settop(L, a);
+    if (lua_getfield(L, a, "composed") == LUA_TTABLE) /* what failed there; otherwise it says nothing new */
+        add_member(L, &m, a + 1, "detail", "composeError");
+    lua_settop(L, a);
+    add_chain(&m);
+    if (lua_getfield(L, a, "notes") == LUA_TTABLE && lua_rawlen(L, -1) > 0) {
+        wire_str(b, "notes");
+        spec_tree_write(L, -1, b);
+        m.n++;
+    }
+    lua_settop(L, a);
+    map_end(&m);
+    s->n_records++;
 }
 
 void spec_records_write(struct buf *out)

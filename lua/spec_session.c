@@ -287,6 +287,7 @@ int spec_session_ask(lua_State *L)
     lua_settop(L, 2);
     if (t->setup_ref != LUA_NOREF)
         find_owner_of_state(L, t);
+    chain_clear(&spec_running->chain);
     push_answer(L); /* at 3 */
     judge(L, t);
     const char *key = judged_text(L, "key");

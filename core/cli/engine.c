@@ -17,6 +17,13 @@ static int open_store(const struct options *o, enum engine_use use, struct engin
 {
     if (use == ENGINE_OFFLINE)
         return 0;
+    if (cluster_wanted(o)) {
+        if (cluster_open(&g->loop, o, use == ENGINE_PLAN, &g->cluster, e) != 0)
+            return -1;
+        g->env.store = cluster_store(g->cluster);
+        g->env.secrets = cluster_secrets(g->cluster);
+        return 0;
+    }
     if (local_open(o->store, use == ENGINE_ACT ? LOCAL_ENGINE : LOCAL_READ, &g->loop, &g->local, e) != 0)
         return -1;
     g->env.store = &g->local->store;
@@ -56,12 +63,13 @@ int engine_open(const struct options *o, enum engine_use use, struct engine *g, 
     g->env.max_bytes = o->max_response_bytes;
     g->env.poll_timeout_us = o->timeout_us;
     g->env.limits = judge_limits_default();
-    return 0;
+    return use == ENGINE_OFFLINE ? 0 : policy_set_examine(g->policies, g->pool, &g->env.limits, e);
 }
 
 void engine_close(struct engine *g)
 {
     policy_set_free(&g->policies);
+    cluster_close(&g->cluster);
     http_client_free(&g->http);
     worker_pool_free(&g->pool);
     local_close(&g->local);
@@ -71,9 +79,19 @@ void engine_close(struct engine *g)
     free(g->worker);
 }
 
-int engine_documents(const struct options *o, struct spawner_set **set_r, size_t *bad_r, struct err *e)
+const char *engine_place(const struct engine *g)
+{
+    return g->cluster != NULL ? cluster_name(g->cluster) : local_path(g->local);
+}
+
+int engine_documents(const struct options *o, struct cluster *cluster, struct spawner_set **set_r, size_t *bad_r,
+                     struct err *e)
 {
     struct spawner_source source = {.paths = o->documents, .n_paths = o->n_documents, .ns = o->ns};
+    if (cluster != NULL) {
+        source.ns = cluster_ns(cluster);
+        source.n_objects = cluster_objects(cluster, &source.objects);
+    }
     if (spawner_set_load(&source, set_r, e) != 0)
         return -1;
     struct spawner_set *set = *set_r;
@@ -82,7 +100,9 @@ int engine_documents(const struct options *o, struct spawner_set **set_r, size_t
         say("Error: %s", set->problems[i]);
     if (set->n == 0 && set->n_problems == 0) {
         spawner_set_free(set_r);
-        return err_set(e, ERR_INVALID, "the documents hold no TaskSpawner");
+        return cluster != NULL ? err_set(e, ERR_NOT_FOUND, "there is no AlertSpawner in %s%s", cluster_watched(cluster)[0]
+                                             ? "namespace " : "any namespace", cluster_watched(cluster))
+                               : err_set(e, ERR_INVALID, "the documents hold no TaskSpawner");
     }
     if (o->alertmanager != NULL && spawner_set_override_url(set, o->alertmanager, e) != 0) {
         spawner_set_free(set_r);

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/moment.h"
+#include "cli/cluster.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -31,6 +32,9 @@ enum {
     O_AT,
     O_TRACE,
     O_LOG_LEVEL,
+    O_KUBECONFIG,
+    O_CONTEXT,
+    O_TAKE_TASKSPAWNERS,
 };
 
 static const struct row {
@@ -40,7 +44,8 @@ static const struct row {
 } rows[] = {
     {TAKES_DOCUMENTS, 'f', "filename", "FILE|DIR|-", "TaskSpawner documents (YAML or JSON), and Secrets; may be repeated"},
     {TAKES_DOCUMENTS | TAKES_NAMESPACE, 'n', "namespace", "NS", "namespace: of documents that name none; of what to show"},
-    {TAKES_NAMESPACE, 'A', "all-namespaces", NULL, "show every namespace (this is so without -n, too)"},
+    {TAKES_NAMESPACE | TAKES_OBJECTS, 'A', "all-namespaces", NULL,
+     "every namespace (of the local store this is so without -n, too)"},
     {TAKES_OUTPUT, 'o', "output", "FORMAT", "table, json or yaml"},
     {TAKES_SOURCE, O_ALERTMANAGER, "alertmanager", "URL", "ask this Alertmanager instead of the documents' url"},
     {TAKES_SOURCE, O_SECRETS, "secrets", "DIR", "mounted Secrets: DIR/<name>/<KEY>"},
@@ -49,8 +54,12 @@ static const struct row {
     {TAKES_SOURCE, O_TIMEOUT, "timeout", "DURATION", "of one poll (default 30s)"},
     {TAKES_POLICIES, O_POLICIES, "policies", "DIR", "policies (*.lua) and their libraries (lib_*.lua); without it the default policy judges"},
     {TAKES_POLICIES, O_WORKER, "worker", "FILE", "the worker executable (default: beside this one)"},
-    {TAKES_STORE, O_STORE, "store", "sqlite:PATH",
-     "where Tasks live (default $XDG_STATE_HOME/alertspawner/tasks.db)"},
+    {TAKES_STORE, O_STORE, "store", "sqlite:PATH|kube[:NS]",
+     "where Tasks live (default in a pod: kube; else sqlite, $XDG_STATE_HOME/alertspawner/tasks.db)"},
+    {TAKES_CLUSTER, O_KUBECONFIG, "kubeconfig", "FILE", "of --store kube (default $KUBECONFIG, ~/.kube/config, the pod's account)"},
+    {TAKES_CLUSTER, O_CONTEXT, "context", "NAME", "of the kubeconfig (default its current-context)"},
+    {TAKES_OBJECTS, O_TAKE_TASKSPAWNERS, "take-taskspawners", NULL,
+     "also TaskSpawner objects annotated alerts.kelos.dev/engine: alertspawner"},
     {TAKES_PHASE, O_PHASE, "phase", "PHASE", "Succeeded or Failed"},
     {TAKES_PHASE, O_MESSAGE, "message", "TEXT", "why, for the Task's status"},
     {TAKES_ALERT, O_ALERT, "alert", "FILE|-", "one alert as Alertmanager's API returns it (an array of one is fine)"},
@@ -153,6 +162,15 @@ static int take(struct options *o, int code, const char *arg, struct err *e)
     case O_SPAWNER:
         o->spawner = arg;
         return 0;
+    case O_KUBECONFIG:
+        o->kubeconfig = arg;
+        return 0;
+    case O_CONTEXT:
+        o->context = arg;
+        return 0;
+    case O_TAKE_TASKSPAWNERS:
+        o->take_task_spawners = true;
+        return 0;
     case O_EXEC:
         o->exec = arg;
         return 0;
@@ -196,8 +214,15 @@ static int check_args(const struct verb *verb, const struct options *o, struct e
             return err_set(e, ERR_USAGE, "nothing to check: give -f FILE, --policies DIR, or both");
         return 0;
     }
-    if ((verb->takes & TAKES_DOCUMENTS) && o->n_documents == 0)
-        return err_set(e, ERR_USAGE, "no documents: give -f FILE, -f DIR or -f -");
+    bool kube = (verb->takes & TAKES_CLUSTER) && cluster_wanted(o);
+    if ((verb->takes & TAKES_DOCUMENTS) && o->n_documents == 0 && !((verb->takes & TAKES_OBJECTS) && kube))
+        return err_set(e, ERR_USAGE, "no documents: give -f FILE, -f DIR or -f -%s",
+                       verb->takes & TAKES_OBJECTS ? "; or --store kube, for the AlertSpawners of a cluster" : "");
+    if ((o->kubeconfig != NULL || o->context != NULL || o->take_task_spawners) && !kube)
+        return err_set(e, ERR_USAGE, "--kubeconfig, --context and --take-taskspawners are for --store kube");
+    if (o->exec != NULL && kube)
+        return err_set(e, ERR_USAGE, "--exec runs the Tasks of a local store; with --store kube the Kelos controller runs "
+                                     "them in the cluster: leave one of the two out");
     return 0;
 }
 

@@ -23,6 +23,8 @@ enum {
     TAKES_ALERT = 1 << 7,     /* --alert --spawner */
     TAKES_EXEC = 1 << 8,      /* --exec --exec-output --exec-parallel */
     TAKES_SERVE = 1 << 12,    /* --listen */
+    TAKES_CLUSTER = 1 << 18,  /* --kubeconfig --context */
+    TAKES_OBJECTS = 1 << 19,  /* -A --take-taskspawners; with --store kube no -f is needed */
     READS_ITSELF = 1 << 30,   /* the verb reads its command line itself: spec_options.h */
     TAKES_EXPLAIN = 1 << 16,  /* --explain */
     TAKES_WHY = 1 << 17,      /* --at --trace */
@@ -44,6 +46,8 @@ struct options {
     const char *exec, *exec_output;
     int exec_parallel;
     const char *listen; /* NULL: not given */
+    const char *kubeconfig, *context;
+    bool take_task_spawners;
     bool explain, trace;
     int64_t at; /* moment_t; MOMENT_NONE: now */
     bool help;

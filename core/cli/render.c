@@ -211,7 +211,7 @@ int verb_render(const struct options *o)
         err_set(&e, ERR_USAGE, "no alert: give --alert FILE, or --alert - for standard input");
         return verb_fail(&e);
     }
-    if (engine_documents(o, &set, &bad, &e) != 0)
+    if (engine_documents(o, NULL, &set, &bad, &e) != 0)
         return verb_fail(&e);
     int rc = engine_open(o, ENGINE_OFFLINE, &g, &e);
     if (rc == 0)

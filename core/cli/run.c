@@ -84,6 +84,8 @@ static void on_housekeeping(uv_timer_t *t)
     struct err e;
     size_t n = 0;
     moment_t next;
+    if (r->engine.local == NULL)
+        return; /* in a cluster the Kelos controller does it */
     if (local_expire(r->engine.local, moment_now(), &n, &next, &e) != 0)
         log_error(NULL, "deleting Tasks whose time is up: %s", e.msg);
     else if (n > 0)
@@ -123,15 +125,15 @@ static int start(struct run *r, const struct options *o, struct err *e)
             return -1;
     }
     r->watches = watches_create(&r->engine.env, on_cycle_done, r);
-    if (reload_start(&r->engine.loop, o, r->watches, &r->reload, e) != 0)
+    if (reload_start(&r->engine.loop, o, r->watches, r->engine.cluster, &r->reload, e) != 0)
         return -1;
     if (policy_set_follow(r->engine.policies, &r->engine.loop, r->engine.pool, &r->engine.env.limits,
                           on_policies_changed, r, e) != 0)
         return -1;
-    struct store *store = &r->engine.local->store;
+    struct store *store = r->engine.env.store;
     store->ops->watch(store, on_task_changed, r);
     serve_watches(r->serve, r->watches);
-    if (serve_start(r->serve, o, local_path(r->engine.local), e) != 0)
+    if (serve_start(r->serve, o, r->engine.local != NULL ? local_path(r->engine.local) : NULL, e) != 0)
         return -1;
     if (r->exec != NULL)
         exec_poke(r->exec); /* Tasks that were Pending when the last engine stopped */
@@ -175,7 +177,7 @@ int verb_run(const struct options *o)
     if (start(&r, o, &e) != 0) {
         rc = verb_fail(&e);
     } else {
-        log_info(NULL, "alertspawner " AS_VERSION " runs; Tasks are kept in %s", local_path(r.engine.local));
+        log_info(NULL, "alertspawner " AS_VERSION " runs; Tasks are kept in %s", engine_place(&r.engine));
         uv_run(&r.engine.loop, UV_RUN_DEFAULT);
         log_info(NULL, "stopped");
     }

@@ -264,11 +264,20 @@ static bool is_in(const cJSON *list, const char *path)
     return false;
 }
 
+/* Cases without code belong to the specs, whatever the pattern of Lua files is. */
+static bool is_cases(const char *name)
+{
+    static const char end[] = "_cases.json";
+    size_t n = strlen(name);
+    return n > strlen(end) && strcmp(name + n - strlen(end), end) == 0;
+}
+
 /* Patterns are Lua's: the runner finds, unless they are plain text. */
 static int match_files(struct suite *s, struct err *e)
 {
     cJSON *standard = cJSON_Parse("[\"_spec\"]"), *none = cJSON_CreateArray();
     const cJSON *patterns = option(s, "pattern"), *exclude = option(s, "exclude-pattern");
+    bool cases = cJSON_GetArraySize(patterns) == 0;
     if (cJSON_GetArraySize(patterns) == 0)
         patterns = standard;
     if (!cJSON_IsArray(exclude))
@@ -291,6 +300,7 @@ static int match_files(struct suite *s, struct err *e)
     for (size_t i = 0; i < s->found.n && rc == 0; i++) {
         const char *path = s->found.files[i].path, *name = base_name(path);
         bool fits = answer != NULL ? is_in(matched, path) : finds_any(patterns, name) && !finds_any(exclude, name);
+        fits = fits || (cases && is_cases(name) && (!only_plain(exclude) || !finds_any(exclude, name)));
         if (s->found.files[i].named || fits)
             add_file(s, path);
     }

@@ -5,40 +5,43 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CYCLE_OPTIONS (TAKES_DOCUMENTS | TAKES_SOURCE | TAKES_POLICIES | TAKES_STORE)
+#define CYCLE_OPTIONS (TAKES_CLUSTER | TAKES_OBJECTS | TAKES_DOCUMENTS | TAKES_SOURCE | TAKES_POLICIES | TAKES_STORE)
 
 const struct verb verbs[] = {
-    {"run", "Watch for ever: a cycle for every TaskSpawner each pollInterval.", "-f FILE [-f ...]",
+    {"run", "Watch for ever: a cycle for every spawner each pollInterval.", "-f FILE [-f ...] | --store kube",
      "Polls, judges and creates Tasks until it gets SIGTERM or SIGINT; then it finishes what is in flight and exits\n"
      "within 5 seconds. Changed documents and policies are taken up while it runs.\n\n"
      "With --exec CMD it also runs each Task on this machine: CMD in /bin/sh, the prompt on standard input, and\n"
      "KELOS_TASK_NAME, KELOS_TASKSPAWNER, KELOS_BRANCH, KELOS_MODEL, KELOS_AGENT_TYPE, KELOS_ALERT_FINGERPRINT and\n"
      "KELOS_ALERTNAME in its environment. Its exit code makes the Task Succeeded or Failed.\n\n"
+     "With --store kube (in a pod: without any --store) Tasks are objects of the cluster. The AlertSpawners of the\n"
+     "namespace (-n; by default the context's or the pod's), or of all (-A), are watched, and the documents of -f, too.\n\n"
      "Examples:\n"
      "  alertspawner run -f examples/ --alertmanager http://localhost:9093\n"
-     "  alertspawner run -f spawner.yaml --exec 'claude -p --permission-mode acceptEdits'",
+     "  alertspawner run -f spawner.yaml --exec 'claude -p --permission-mode acceptEdits'\n"
+     "  alertspawner run --store kube -A",
      CYCLE_OPTIONS | TAKES_EXEC | TAKES_SERVE, 0, 0, verb_run},
-    {"once", "One cycle for every TaskSpawner, then exit.", "-f FILE [-f ...]",
+    {"once", "One cycle for every spawner, then exit.", "-f FILE [-f ...] | --store kube",
      "Prints one decision for every alert. Exits 1 when a cycle failed or a decision is an error.\n\n"
      "Example:\n  alertspawner once -f examples/ --alertmanager http://localhost:9093",
      CYCLE_OPTIONS | TAKES_OUTPUT | TAKES_EXPLAIN, 0, 0, verb_once},
-    {"plan", "What once would do, without doing it.", "-f FILE [-f ...]",
+    {"plan", "What once would do, without doing it.", "-f FILE [-f ...] | --store kube",
      "The same decisions as once, with no writes: works beside a running engine.\n\n"
      "With -o json: {\"spawners\":[{\"name\",\"namespace\",\"decisions\":[{\"fingerprint\",\"alertname\",\"verdict\",\n"
      "\"reason\",\"detail\",\"task\",...}]}]}; verdict is create, retrigger, skip, wait or error, would_change says what would\n"
      "have to be otherwise. With --explain also the chain: every hook that was called, its answer, file and line.\n\n"
      "Example:\n  alertspawner plan -f examples/ -o json | jq '.spawners[].decisions[] | select(.verdict==\"create\")'",
      CYCLE_OPTIONS | TAKES_OUTPUT | TAKES_EXPLAIN, 0, 0, verb_plan},
-    {"get", "Show Tasks or TaskSpawners of the local store.", "tasks|spawners [NAME]",
+    {"get", "Show Tasks or spawners of the store.", "tasks|spawners [NAME]",
      "-o json prints a v1 List (or, with NAME, the object), as kubectl does.\n\n"
      "Examples:\n  alertspawner get tasks\n  alertspawner get task oom-remediator-… -o yaml",
-     TAKES_STORE | TAKES_OUTPUT | TAKES_NAMESPACE, 1, 2, verb_get},
+     TAKES_STORE | TAKES_CLUSTER | TAKES_OUTPUT | TAKES_NAMESPACE, 1, 2, verb_get},
     {"finish", "Say how a Task of the local store ended.", "task NAME --phase Succeeded|Failed",
      "Sets phase and completionTime, as the agent's controller would. A command of run --exec that still runs is ended.",
      TAKES_STORE | TAKES_NAMESPACE | TAKES_PHASE, 2, 2, verb_finish},
-    {"delete", "Delete a Task of the local store.", "task NAME",
+    {"delete", "Delete a Task of the store.", "task NAME",
      "A command of run --exec that still runs is ended. If its alert still fires, a later cycle creates a new Task.",
-     TAKES_STORE | TAKES_NAMESPACE, 2, 2, verb_delete},
+     TAKES_STORE | TAKES_CLUSTER | TAKES_NAMESPACE, 2, 2, verb_delete},
     {"render", "Print the Task that an alert would become, touching nothing.", "-f FILE --alert ALERT.json",
      "Neither Alertmanager nor store is asked. If a selector or the policy would not take the alert, a note on standard\n"
      "error says so.\n\n"

@@ -170,5 +170,5 @@ void event_written(struct event_state *s, uint64_t key, const char *name)
         return;
     snprintf(r->event.name, sizeof r->event.name, "%s", name != NULL ? name : "");
     if (name == NULL)
-        r->event.count = 0;
+        r->event.count = 1; /* the one that is written anew now */
 }

@@ -33,6 +33,6 @@ size_t event_state_records(const struct event_state *s); /* all kinds together, 
 
 /* `object`, `reason` (with its type) and `note` are hashes. `now` is wall-clock microseconds. */
 struct event_verdict event_step(struct event_state *s, uint64_t object, uint64_t reason, uint64_t note, moment_t now);
-/* It has been written as this Event; NULL: the Event to raise was gone (the server forgets them after an hour), so that
- * the next one is new. */
+/* It has been written as this Event; NULL: the Event to raise was gone (the server forgets them after an hour), and this
+ * one is written as a new one. */
 void event_written(struct event_state *s, uint64_t key, const char *name);

@@ -203,6 +203,8 @@ static int read_open_dir(int fd, struct policy_files *f, struct err *e)
             look_at_default(f, fd);
         else
             rc = read_file(f, fd, names[i], e);
+    if (rc == 0)
+        rc = policy_beside_read(fd, f, e);
     for (size_t i = 0; i < n; i++)
         free(names[i]);
     free(names);

@@ -177,6 +177,7 @@ int policy_set_create(const char *dir, struct policy_set **set_r, struct err *e)
     struct policy_set *set = xcalloc(1, sizeof *set);
     set->dir = xstrdup(dir);
     set->units = policy_units_create();
+    set->memory = gate_memory_create();
     set->good_at = dir == NULL ? moment_now() : MOMENT_NONE; /* there is nothing to take up */
     for (size_t i = 0; i < files->n_problems; i++) {
         char *text = policy_problem_text(&files->problems[i]);
@@ -198,6 +199,7 @@ void policy_set_free(struct policy_set **setp)
     assert(set->serving == set->all && set->all->refs == 1 && set->all->next == NULL);
     generation_put(set, set->serving);
     policy_units_free(&set->units);
+    gate_memory_free(&set->memory);
     list_deinit(&set->problems);
     list_deinit(&set->own);
     free(set->trouble);

@@ -73,6 +73,7 @@ static struct cycle_status store_status(const struct cycle *c)
         .last_cycle = c->now,
         .last_success = complete ? c->now : MOMENT_NONE,
         .discovered = complete ? (int64_t)c->n_items : -1,
+        .limited = c->status.limited,
         .conditions = c->status.conditions,
     };
 }
@@ -167,6 +168,41 @@ static int start_remembering(struct cycle *c, struct err *e)
     return c->env.store->ops->memory(c->env.store, c->spawner, c->now, on_memory, c, e);
 }
 
+static void on_secret(void *arg, struct secret *secret, const struct err *e)
+{
+    struct cycle *c = arg;
+    c->secret = secret;
+    if (e != NULL) {
+        c->source_failed = true;
+        fail(c, e);
+        return;
+    }
+    cycle_step(c);
+}
+
+/* A spawner from a file has its Secret from where the files are, when there is such a place. */
+static int start_secret(struct cycle *c, struct err *e)
+{
+    const struct spawner *s = c->spawner;
+    const struct secret_source *from = c->env.secrets;
+    if (s->secret_name == NULL || from == NULL || c->env.source != NULL)
+        return 1;
+    if (!s->in_cluster && (c->env.secrets_dir != NULL || secret_find(c->spawners, s->ns, s->secret_name) != NULL))
+        return 1;
+    return from->get(from->arg, s->ns, s->secret_name, on_secret, c, e);
+}
+
+/* The credentials are wiped as soon as the request has them. */
+static int find_auth(struct cycle *c, struct poll_auth *auth_r, struct err *e)
+{
+    const struct spawner *s = c->spawner;
+    if (c->secret == NULL)
+        return spawner_auth(c->spawners, s, c->env.secrets_dir, auth_r, e);
+    int rc = spawner_auth_of(c->secret, auth_r, e);
+    secret_free(&c->secret);
+    return rc;
+}
+
 static int start_poll(struct cycle *c, struct err *e)
 {
     if (c->memory->episodes == NULL)
@@ -174,7 +210,7 @@ static int start_poll(struct cycle *c, struct err *e)
     const struct spawner *s = c->spawner;
     c->files = policy_set_get(c->env.policies);
     struct poll_auth auth = {0};
-    if (c->env.source == NULL && spawner_auth(c->spawners, s, c->env.secrets_dir, &auth, e) != 0)
+    if (c->env.source == NULL && find_auth(c, &auth, e) != 0)
         return -1;
     struct poll_options options = {
         .url = s->url,
@@ -312,6 +348,10 @@ static void cycle_step(struct cycle *c)
             rc = start_remembering(c, &e);
             break;
         case C_REMEMBERING:
+            c->state = C_SECRET;
+            rc = start_secret(c, &e);
+            break;
+        case C_SECRET:
             c->state = C_POLLING;
             rc = start_poll(c, &e);
             break;
@@ -450,6 +490,7 @@ void cycle_free(struct cycle **cycle)
     plan_free(&c->plan);
     spawner_facts_free(&c->facts);
     spawner_memory_free(&c->memory);
+    secret_free(&c->secret);
     free(c->policies);
     free(c->policy_numbers);
     free(c->created);

@@ -14,8 +14,17 @@
 #include <uv.h>
 
 struct http_client;
+struct secret;
 struct spawner;
 struct spawner_set;
+
+/* Where a Secret is read by name, when neither the documents nor --secrets hold it: the API server. Exactly one completion,
+ * never from inside the start; the Secret is the receiver's (secret_free wipes it), NULL with an error. */
+typedef void secret_cb(void *arg, struct secret *secret, const struct err *e);
+struct secret_source {
+    int (*get)(void *arg, const char *ns, const char *name, secret_cb *done, void *done_arg, struct err *e);
+    void *arg;
+};
 
 /* What every cycle of an engine shares. */
 struct cycle_env {
@@ -28,6 +37,7 @@ struct cycle_env {
     struct store *store;
     struct policy_set *policies; /* a cycle holds one generation from its start to its end */
     const char *secrets_dir;   /* --secrets, or NULL */
+    const struct secret_source *secrets; /* or NULL; asked for every Secret of an object of the cluster */
     uint64_t max_bytes;        /* --max-response-bytes */
     int64_t poll_timeout_us;   /* --timeout */
     struct judge_limits limits;

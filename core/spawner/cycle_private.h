@@ -8,12 +8,14 @@
 
 #include "base/arena.h"
 #include "policy/judge_text.h"
+#include "spawner/secret.h"
 #include "spawner/spawner.h"
 #include "spawner/status.h"
 
 enum cycle_state {
     C_START,
     C_REMEMBERING, /* the store is asked what is remembered */
+    C_SECRET,    /* the API server is asked for the Alertmanager's credentials */
     C_POLLING,   /* Alertmanager is asked */
     C_JUDGING,   /* the worker filters */
     C_FACTS,     /* the store is asked what is there */
@@ -65,6 +67,7 @@ struct cycle {
 
     const struct policy_files *files; /* of env.policies */
     struct spawner_memory *memory; /* its episodes are never NULL */
+    struct secret *secret;         /* between C_SECRET and the request; else NULL */
     struct poll *poll;
     struct alert_set *set;
     struct judge *judge;

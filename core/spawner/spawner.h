@@ -123,3 +123,5 @@ int spawner_set_override_url(struct spawner_set *set, const char *url, struct er
 struct poll_auth;
 int spawner_auth(const struct spawner_set *set, const struct spawner *s, const char *secrets_dir,
                  struct poll_auth *auth_r, struct err *e);
+/* The same, of a Secret that is at hand. */
+int spawner_auth_of(const struct secret *secret, struct poll_auth *auth_r, struct err *e);

@@ -60,7 +60,7 @@ static char *completed(const struct status_input *in, cJSON *list)
 
 void status_make(const struct status_input *in, struct status *s)
 {
-    *s = (struct status){.conditions = cJSON_CreateArray()};
+    *s = (struct status){.conditions = cJSON_CreateArray(), .limited = in->n_limited};
     if (in->suspended) {
         s->phase = "Suspended";
         s->message = xstrdup("Suspended by user");

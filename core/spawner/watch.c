@@ -40,7 +40,7 @@ struct watches {
     void *arg;
     struct watch *list;
     size_t n;
-    bool stopping;
+    bool stopping, held;
     void (*ended)(void *arg);
     void *ended_arg;
 };
@@ -140,7 +140,7 @@ static void watch_step(struct watch *w, bool due)
         watch_remove(w);
         return;
     }
-    if (w->all->stopping)
+    if (w->all->stopping || w->all->held)
         return;
     uint64_t now = uv_now(w->all->env.loop);
     uint64_t interval = (uint64_t)(w->spawner->poll_interval_us / 1000);
@@ -269,6 +269,19 @@ void watches_poke_all(struct watches *all)
         uint64_t at = now + spread_ms(w->spawner), soonest = w->began + WATCH_POKE_MS;
         w->wanted = at > soonest ? at : soonest;
         watch_step(w, false);
+    }
+}
+
+void watches_hold(struct watches *all, bool hold)
+{
+    if (all->held == hold)
+        return;
+    all->held = hold;
+    for (struct watch *w = all->list; w != NULL && !hold; w = w->next) {
+        w->began = 0; /* as if it were new: no answer of ours stands any more */
+        w->run.cycles = 0;
+        if (w->cycle == NULL)
+            uv_timer_start(&w->timer, on_timer, spread_ms(w->spawner), 0);
     }
 }
 

@@ -22,6 +22,9 @@ void watches_update(struct watches *w, struct spawner_set *set);
 void watches_poke(struct watches *w, const char *ns, const char *name);
 /* The same for all of them (their policies have changed), spread as first cycles are. */
 void watches_poke_all(struct watches *w);
+/* While it holds no cycle begins: another replica acts. Let go again, every spawner runs soon, spread as first cycles
+ * are. */
+void watches_hold(struct watches *w, bool hold);
 /* No new cycles; `ended` is called once none runs, perhaps at once. */
 void watches_stop(struct watches *w, void (*ended)(void *arg), void *arg);
 /* A spawner as those see it who watch over the engine. */

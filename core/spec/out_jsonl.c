@@ -35,7 +35,11 @@ static void jsonl_event(struct spec_out *o, const char *kind, const cJSON *m)
         const cJSON *member;
         cJSON_ArrayForEach(member, m)
         {
-            if (member->string != NULL && strcmp(member->string, "kind") != 0)
+            if (member->string == NULL || strcmp(member->string, "kind") == 0)
+                continue;
+            if (cJSON_IsObject(member) && member->child == NULL) /* an empty table of Lua is a list, too */
+                cJSON_AddItemToObject(line, member->string, cJSON_CreateArray());
+            else
                 cJSON_AddItemToObject(line, member->string, cJSON_Duplicate(member, true));
         }
     }

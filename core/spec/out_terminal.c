@@ -72,33 +72,51 @@ static void print_diff(struct spec_out *o, FILE *f, const cJSON *members)
     }
 }
 
+static void add_json(struct buf *b, const cJSON *v)
+{
+    char *text = v != NULL ? cJSON_PrintUnformatted(v) : NULL;
+    buf_adds(b, cJSON_IsString(v) ? v->valuestring : text != NULL ? text : "");
+    free(text);
+}
+
+/* One hook's layer: what it returned and where, the line that did, and what it had read. */
 static void print_step(FILE *f, const cJSON *step)
 {
     struct buf b = {0};
-    const cJSON *value = cJSON_GetObjectItemCaseSensitive(step, "value");
-    char *printed = value != NULL ? cJSON_PrintUnformatted(value) : NULL;
-    buf_addf(&b, "%s: %s", member_text(step, "hook"), cJSON_IsString(value) ? value->valuestring : printed != NULL ? printed : "");
+    int depth = (int)member_number(step, "depth");
+    const cJSON *reads = cJSON_GetObjectItemCaseSensitive(step, "reads"), *read;
+    for (int i = 0; i < depth && i < 8; i++)
+        buf_adds(&b, "  ");
+    buf_addf(&b, "%-10s ", member_text(step, "hook"));
+    if (member_has_text(step, "error"))
+        buf_adds(&b, member_text(step, "error"));
+    else
+        add_json(&b, cJSON_GetObjectItemCaseSensitive(step, "value"));
     if (member_has_text(step, "reason"))
         buf_addf(&b, ", %s", member_text(step, "reason"));
     if (member_has_text(step, "detail"))
         buf_addf(&b, " (%s)", member_text(step, "detail"));
-    if (cJSON_GetObjectItemCaseSensitive(step, "priority") != NULL)
-        buf_addf(&b, ", priority %g", member_number(step, "priority"));
-    if (member_has_text(step, "key"))
-        buf_addf(&b, ", key %s", member_text(step, "key"));
-    if (member_has_text(step, "fallback"))
-        buf_addf(&b, ", the base answered: %s", member_text(step, "fallback"));
     if (member_has_text(step, "by"))
         buf_addf(&b, "   %s", member_text(step, "by"));
     spec_print_text(f, b.data, "    ");
+    bool own = strncmp(member_text(step, "by"), "default.lua", 11) != 0;
+    if (own && member_has_text(step, "source"))
+        spec_print_text(f, member_text(step, "source"), "               ");
+    buf_clear(&b);
+    cJSON_ArrayForEach(read, reads)
+    {
+        buf_addf(&b, "%s%s = ", b.len > 0 ? ", " : "read ", read->string != NULL ? read->string : "");
+        add_json(&b, read);
+    }
+    if (own && b.len > 0)
+        spec_print_text(f, b.data, "               ");
     buf_free(&b);
-    free(printed);
 }
 
 /* What the policy decided on the way to the failure: the last decisions first, as they are nearest to it. */
 static void print_decisions(FILE *f, const cJSON *members)
 {
-    enum { SHOWN = 3 };
+    enum { SHOWN = 2 };
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(members, "decisions");
     int n = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : 0;
     if (n == 0)
@@ -107,8 +125,9 @@ static void print_decisions(FILE *f, const cJSON *members)
     for (int i = n - 1; i >= 0 && i >= n - SHOWN; i--) {
         const cJSON *d = cJSON_GetArrayItem(list, i), *step;
         struct buf b = {0};
-        buf_addf(&b, "%s %s (%s) by %s at %s", member_text(d, "verdict"), member_text(d, "alert"), member_text(d, "fp"),
-                 member_text(d, "policy"), member_text(d, "t"));
+        buf_addf(&b, "%s%s%s: %s (%s) by %s at %s", member_text(d, "verdict"), member_has_text(d, "reason") ? " " : "",
+                 member_text(d, "reason"), member_text(d, "alertname"), member_text(d, "fingerprint"),
+                 member_text(d, "policy"), member_text(d, "time"));
         spec_print_text(f, b.data, "  ");
         buf_free(&b);
         cJSON_ArrayForEach(step, cJSON_GetObjectItemCaseSensitive(d, "chain")) print_step(f, step);

@@ -1,4 +1,4 @@
-/* Where Tasks live. One interface; tasks/sqlite is the embedded default, tasks/kube will be Kubernetes.
+/* Where Tasks live. One interface; tasks/sqlite is the embedded default, tasks/kube is Kubernetes.
  *
  * Asynchronous on purpose: a start that returns -1 never calls back; otherwise exactly one completion, never from
  * inside the start. All of a store's work for one cycle of one spawner is three questions: what is there (facts), carry
@@ -126,6 +126,7 @@ struct cycle_status {
     const char *message;
     moment_t last_cycle, last_success; /* MOMENT_NONE: leave as it is */
     int64_t discovered;       /* items in the last complete cycle; -1: leave */
+    uint64_t limited;         /* alerts that wait for a limit */
     cJSON *conditions;        /* Kubernetes conditions, or NULL: leave */
 };
 

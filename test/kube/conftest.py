@@ -1,5 +1,5 @@
 """Fixtures of test/e2e (am, engine, serve, ...) and: cluster, one per run; namespace, one per test; deployed, with deploy/
-in that namespace."""
+in that namespace; faults, a proxy in front of the API server that does what it is told (faults.py)."""
 import importlib.util
 import pathlib
 import re
@@ -11,6 +11,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import cluster as kube  # noqa: E402
+import faults as fault_proxy  # noqa: E402
 
 spec = importlib.util.spec_from_file_location("e2e_conftest", HERE.parent / "e2e" / "conftest.py")
 e2e = importlib.util.module_from_spec(spec)
@@ -46,3 +47,10 @@ def deploy(cluster, tmp_path):
 def deployed(deploy, namespace):
     """deploy/ in the test's own namespace."""
     return deploy(namespace)
+
+
+@pytest.fixture
+def faults(cluster):
+    proxy = fault_proxy.Faults(cluster)
+    yield proxy
+    proxy.stop()

@@ -365,6 +365,8 @@ void kept_prune(struct kept *k, const struct task_fact *tasks, size_t n_tasks, m
     while (old < k->n_creations &&
            (k->creations[old].at <= now - DAY || k->n_creations - old > STORE_CREATIONS_MAX))
         old++;
+    if (old == 0)
+        return;
     k->n_creations -= old;
     memmove(k->creations, k->creations + old, k->n_creations * sizeof *k->creations);
 }
