@@ -6,7 +6,8 @@
 --
 -- alert        the labels, or a whole alert as Alertmanager returns it (with "labels"), or {"from": "f.json", "labels": {...}}
 -- at           the time (default: a Wednesday morning)
--- last seen config group group_count firing created state priority_labels templates spawner namespace poll_interval: as for p:decide
+-- last         the earlier Task: as far as nothing else is said, one that succeeded half an hour ago
+-- seen config group group_count firing created state priority_labels templates spawner namespace poll_interval: as for p:decide
 -- expect       keep reason detail error key priority name title body prompt branch notes state retrigger retrigger_reason
 --              retrigger_detail resolve: that value; null: none. NAME_matches: a Lua pattern. NAME_contains: a part of it.
 --              NAME_file: a golden file. Moments may be written as text.
@@ -55,6 +56,9 @@ local function facts_of(case, p)
     local a, options = alert_of(case.alert), {may_fail = case.expect.error ~= nil or nil}
     for _, name in ipairs(QUESTION) do options[name] = case[name] end
     options.group, options.firing = alerts_of(case.group), alerts_of(case.firing)
+    if options.last then
+        options = policies.with_last(options)
+    end
     local facts = p:decide(a, options)
     if case.expect.resolve ~= nil then
         facts.resolve = p:resolve(a, options)

@@ -30,6 +30,9 @@ function guard.run(descriptor, f, element)
     local function caught(value)
         local late = host.expired()
         status, trace = late and "error" or failure.kind(value), frame.trace(value, element.trace)
+        if late then -- wherever it was when the time was up, it is the spec's line that counts
+            value = string.gsub(tostring(value), "^.-:%d+: ", "", 1)
+        end
         message, detail = sentence(value, trace), failure.detail(value)
     end
     local ok, result = host.guard(guard.timeout, caught, f)
