@@ -31,7 +31,7 @@ function guard.run(descriptor, f, element)
         local late = host.expired()
         status, trace = late and "error" or failure.kind(value), frame.trace(value, element.trace)
         if late then -- wherever it was when the time was up, it is the spec's line that counts
-            value = string.gsub(tostring(value), "^.-:%d+: ", "", 1)
+            value = string.gsub(tostring(value), "^%(spec%) [^:]*:%d+: ", "", 1)
         end
         message, detail = sentence(value, trace), failure.detail(value)
     end
