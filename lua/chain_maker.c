@@ -160,10 +160,7 @@ static void add_local(struct buf *b, lua_State *L, const char *name)
     case LUA_TNIL:
         s = "nil";
         break;
-    case LUA_TTABLE:
-        s = "table";
-        break;
-    default: /* functions, the alert, ctx: they are always the same */
+    default: /* functions, tables, the alert, ctx: there is no short way to show them */
         return;
     }
     buf_addf(b, "%s%s=%s", b->len ? " " : "", name, s);
@@ -236,7 +233,8 @@ static void on_read(void *arg, const char *what, const char *name, const char *v
     }
     l->reads = xrealloc(l->reads, (l->n_reads + 1) * sizeof *l->reads);
     struct chain_read *r = &l->reads[l->n_reads++];
-    *r = (struct chain_read){.name = shown, .value = value ? clean(value, len, WIRE_CHAIN_VALUE_MAX) : NULL};
+    *r = (struct chain_read){.name = shown, .value = value ? clean(value, len, WIRE_CHAIN_VALUE_MAX) : NULL,
+                             .near = NULL};
     m->bytes += strlen(r->name) + (r->value ? strlen(r->value) : 0) + 9;
 }
 

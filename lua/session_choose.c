@@ -120,8 +120,6 @@ static enum chain_fit fit_of(struct session *s, const struct policy *p, const st
         return FIT_BROKEN;
     if (s->named.len)
         return FIT_OTHER;
-    if (p == &s->base)
-        return FIT_LATER;
     if (!p->match)
         return FIT_NAMELESS;
     return matcher_fits(p->match, alert, &s->rendered) ? FIT_LATER : FIT_NO;
@@ -144,7 +142,8 @@ void session_choose_explained(struct session *s, const struct alert *alert, stru
     session_choose(s, alert, c);
     for (size_t i = 0; i < s->n_policies; i++)
         tell_choice(s, &s->policies[i], alert, c);
-    tell_choice(s, &s->base, alert, c);
+    if (c->policy == &s->base) /* else it goes without saying that it judges what no other does */
+        tell_choice(s, &s->base, alert, c);
 }
 
 void session_choose_by_name(struct session *s, struct wire_text name, struct choice *c)

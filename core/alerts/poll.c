@@ -24,6 +24,7 @@ struct poll {
     struct alert_set *set;
     struct selector selector; /* a copy */
     bool has_selector;
+    struct poll_lookup lookup; /* wanted NULL: none */
     char *base; /* the URL without trailing slashes, for messages */
     uint64_t bytes;
     poll_done_cb *done;
@@ -98,6 +99,8 @@ static int on_element(void *arg, size_t i, const char *bytes, size_t len, struct
 {
     (void)i;
     struct poll *p = arg;
+    if (p->lookup.wanted != NULL)
+        return alert_set_add_wanted(p->set, p->lookup.wanted, p->lookup.arg, bytes, len, e);
     return alert_set_add(p->set, p->has_selector ? &p->selector : NULL, bytes, len, e);
 }
 
@@ -232,6 +235,10 @@ static struct poll *poll_create(const struct poll_options *o, poll_done_cb *done
     p->base = xstrndup(o->url, n);
     p->set = alert_set_create();
     cutter_init(&p->cutter, CUT_ARRAY, POLL_ELEMENT_MAX, on_element, p);
+    if (o->lookup != NULL) {
+        p->lookup = *o->lookup;
+        p->lookup.alertname = NULL; /* only the query wants it */
+    }
     if (o->selector != NULL) {
         p->has_selector = true;
         copy_selector(o->selector, &p->selector);
@@ -250,7 +257,9 @@ int poll_start(struct http_client *http, const struct poll_options *o, poll_done
     struct buf url = {0};
     buf_adds(&url, p->base);
     buf_adds(&url, "/api/v2/alerts?");
-    if (p->has_selector)
+    if (o->lookup != NULL)
+        selector_lookup_query(o->lookup->alertname, &url);
+    else if (p->has_selector)
         selector_query(&p->selector, &url);
     else
         buf_adds(&url, "active=true&silenced=false&inhibited=false");

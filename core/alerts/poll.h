@@ -26,9 +26,18 @@ struct poll_tap {
     void *arg;
 };
 
+/* Instead of a selector, for who looks for single alerts (spawner/why.h): alerts in every state are asked for, and those that
+ * `wanted` is true for are in the set, as kept; of the others nothing is. */
+struct poll_lookup {
+    bool (*wanted)(void *arg, const struct alert *a);
+    void *arg;
+    const char *alertname; /* only alerts of that name are asked for; NULL: all */
+};
+
 struct poll_options {
     const char *url;       /* http(s)://host[:port][/prefix], with or without a trailing slash */
     const struct selector *selector;
+    const struct poll_lookup *lookup; /* or NULL; copied */
     const struct poll_auth *auth; /* NULL: anonymous */
     uint64_t max_bytes;    /* --max-response-bytes; larger is a failed poll */
     int64_t timeout_us;    /* of the whole request */

@@ -28,9 +28,14 @@ enum {
     O_EXEC_OUTPUT,
     O_EXEC_PARALLEL,
     O_LISTEN,
+    O_LOG,
+    O_LOG_SIZE,
+    O_LOG_KEEP,
+    O_LOG_ALL,
     O_EXPLAIN,
     O_AT,
     O_TRACE,
+    O_ENGINE,
     O_LOG_LEVEL,
     O_KUBECONFIG,
     O_CONTEXT,
@@ -66,12 +71,17 @@ static const struct row {
     {TAKES_ALERT, O_SPAWNER, "spawner", "NAME", "only this TaskSpawner of the documents"},
     {TAKES_EXPLAIN, O_EXPLAIN, "explain", NULL, "with -o json or yaml: how each decision came about (chain); takes ten times as long"},
     {TAKES_WHY, O_AT, "at", "TIME", "with --alert: as if it were then (RFC 3339, such as 2026-03-07T10:00:00Z)"},
+    {TAKES_WHY, O_ENGINE, "engine", "URL", "ask the engine there, such as http://localhost:8080 of kubectl port-forward"},
     {TAKES_WHY, O_TRACE, "trace", NULL, "show each executed line of the policy, with its locals"},
     {TAKES_EXEC, O_EXEC, "exec", "CMD", "run each Task on this machine: CMD in /bin/sh, the prompt on standard input"},
     {TAKES_EXEC, O_EXEC_OUTPUT, "exec-output", "DIR", "where commands' output goes (default <store>.output/)"},
     {TAKES_EXEC, O_EXEC_PARALLEL, "exec-parallel", "N", "commands at once, over all spawners (default: processors)"},
     {TAKES_SERVE, O_LISTEN, "listen", "ADDR",
      "metrics and health: HOST:PORT, :PORT or none (default 127.0.0.1:8080; :8080 in a cluster)"},
+    {TAKES_SERVE, O_LOG, "decision-log", "FILE|-", "decisions as JSON lines: what happened, and what changed for an alert"},
+    {TAKES_SERVE, O_LOG_SIZE, "decision-log-size", "N", "rotate it at this size (default 100Mi; Ki, Mi, Gi)"},
+    {TAKES_SERVE, O_LOG_KEEP, "decision-log-keep", "N", "rotated files that are kept: FILE.1 to FILE.N (default 5)"},
+    {TAKES_SERVE, O_LOG_ALL, "decision-log-all", NULL, "every decision of every cycle goes there"},
     {0, O_LOG_LEVEL, "log-level", "LEVEL", "debug, info, warn or error (default info for run, else warn)"},
     {0, 'h', "help", NULL, "this page"},
 };
@@ -82,14 +92,14 @@ static bool applies(const struct verb *verb, const struct row *r)
     return r->takes == 0 || (verb->takes & r->takes) != 0;
 }
 
-static int parse_bytes(const char *s, uint64_t *n_r, struct err *e)
+static int parse_bytes(const char *option, const char *s, uint64_t *n_r, struct err *e)
 {
     char *end;
     errno = 0;
     unsigned long long v = strtoull(s, &end, 10);
     int shift = strcmp(end, "Ki") == 0 ? 10 : strcmp(end, "Mi") == 0 ? 20 : strcmp(end, "Gi") == 0 ? 30 : 0;
     if (errno != 0 || *s < '0' || *s > '9' || (shift == 0 && *end != '\0') || v == 0 || v > (UINT64_MAX >> shift))
-        return err_set(e, ERR_USAGE, "--max-response-bytes %s: give a number of bytes, with Ki, Mi or Gi if you like", s);
+        return err_set(e, ERR_USAGE, "%s %s: give a number of bytes, with Ki, Mi or Gi if you like", option, s);
     *n_r = (uint64_t)v << shift;
     return 0;
 }
@@ -145,7 +155,7 @@ static int take(struct options *o, int code, const char *arg, struct err *e)
         o->worker = arg;
         return 0;
     case O_MAX_BYTES:
-        return parse_bytes(arg, &o->max_response_bytes, e);
+        return parse_bytes("--max-response-bytes", arg, &o->max_response_bytes, e);
     case O_TIMEOUT:
         if (duration_parse(arg, &o->timeout_us, &why) != 0 || o->timeout_us < MOMENT_SECOND / 10)
             return err_set(e, ERR_USAGE, "--timeout %s: give a duration of at least 100ms, such as 30s", arg);
@@ -189,11 +199,27 @@ static int take(struct options *o, int code, const char *arg, struct err *e)
         return moment_parse(arg, strlen(arg), &o->at) == 0
                    ? 0
                    : err_set(e, ERR_USAGE, "--at %s: give a time such as 2026-03-07T10:00:00Z or 2026-03-07T10:00:00+01:00", arg);
+    case O_ENGINE:
+        o->engine = arg;
+        return 0;
     case O_TRACE:
         o->trace = true;
         return 0;
     case O_LISTEN:
         o->listen = arg;
+        return 0;
+    case O_LOG:
+        o->decision_log = arg;
+        return 0;
+    case O_LOG_SIZE:
+        return parse_bytes("--decision-log-size", arg, &o->decision_log_bytes, e);
+    case O_LOG_KEEP:
+        o->decision_log_keep = (unsigned)strtoul(arg, &end, 10);
+        if (*end != '\0' || *arg < '0' || *arg > '9' || o->decision_log_keep > 1000)
+            return err_set(e, ERR_USAGE, "--decision-log-keep %s: give a number from 0 to 1000", arg);
+        return 0;
+    case O_LOG_ALL:
+        o->decision_log_all = true;
         return 0;
     case O_LOG_LEVEL:
         if (log_level_parse(arg, &level) != 0)
@@ -215,7 +241,8 @@ static int check_args(const struct verb *verb, const struct options *o, struct e
         return 0;
     }
     bool kube = (verb->takes & TAKES_CLUSTER) && cluster_wanted(o);
-    if ((verb->takes & TAKES_DOCUMENTS) && o->n_documents == 0 && !((verb->takes & TAKES_OBJECTS) && kube))
+    if ((verb->takes & TAKES_DOCUMENTS) && o->n_documents == 0 && !(verb->takes & TAKES_WHY) &&
+        !((verb->takes & TAKES_OBJECTS) && kube))
         return err_set(e, ERR_USAGE, "no documents: give -f FILE, -f DIR or -f -%s",
                        verb->takes & TAKES_OBJECTS ? "; or --store kube, for the AlertSpawners of a cluster" : "");
     if ((o->kubeconfig != NULL || o->context != NULL || o->take_task_spawners) && !kube)
@@ -241,7 +268,8 @@ int options_parse(const struct verb *verb, int argc, char **argv, struct options
                 shorts[m++] = ':';
         }
     }
-    *o = (struct options){.max_response_bytes = UINT64_C(1) << 30, .timeout_us = 30 * MOMENT_SECOND, .at = MOMENT_NONE};
+    *o = (struct options){.max_response_bytes = UINT64_C(1) << 30, .timeout_us = 30 * MOMENT_SECOND,
+                          .decision_log_bytes = UINT64_C(100) << 20, .decision_log_keep = 5, .at = MOMENT_NONE};
     o->documents = xcalloc((size_t)argc, sizeof *o->documents);
     optind = 0; /* glibc: start over */
     opterr = 0;

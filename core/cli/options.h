@@ -22,7 +22,7 @@ enum {
     TAKES_PHASE = 1 << 6,     /* --phase --message */
     TAKES_ALERT = 1 << 7,     /* --alert --spawner */
     TAKES_EXEC = 1 << 8,      /* --exec --exec-output --exec-parallel */
-    TAKES_SERVE = 1 << 12,    /* --listen */
+    TAKES_SERVE = 1 << 12,    /* --listen --decision-log... */
     TAKES_CLUSTER = 1 << 18,  /* --kubeconfig --context */
     TAKES_OBJECTS = 1 << 19,  /* -A --take-taskspawners; with --store kube no -f is needed */
     READS_ITSELF = 1 << 30,   /* the verb reads its command line itself: spec_options.h */
@@ -46,9 +46,14 @@ struct options {
     const char *exec, *exec_output;
     int exec_parallel;
     const char *listen; /* NULL: not given */
+    const char *decision_log; /* "-": standard output; NULL: none */
+    uint64_t decision_log_bytes; /* default 100 MiB */
+    unsigned decision_log_keep;  /* default 5 */
+    bool decision_log_all;
     const char *kubeconfig, *context;
     bool take_task_spawners;
     bool explain, trace;
+    const char *engine; /* URL of a running one */
     int64_t at; /* moment_t; MOMENT_NONE: now */
     bool help;
 

@@ -11,6 +11,8 @@ const struct verb verbs[] = {
     {"run", "Watch for ever: a cycle for every spawner each pollInterval.", "-f FILE [-f ...] | --store kube",
      "Polls, judges and creates Tasks until it gets SIGTERM or SIGINT; then it finishes what is in flight and exits\n"
      "within 5 seconds. Changed documents and policies are taken up while it runs.\n\n"
+     "It tells about itself over HTTP: /metrics, /healthz and /readyz on --listen, the same and more on a Unix socket\n"
+     "beside the store. With --decision-log it writes decisions as JSON lines (SIGHUP opens the file anew).\n\n"
      "With --exec CMD it also runs each Task on this machine: CMD in /bin/sh, the prompt on standard input, and\n"
      "KELOS_TASK_NAME, KELOS_TASKSPAWNER, KELOS_BRANCH, KELOS_MODEL, KELOS_AGENT_TYPE, KELOS_ALERT_FINGERPRINT and\n"
      "KELOS_ALERTNAME in its environment. Its exit code makes the Task Succeeded or Failed.\n\n"
@@ -32,6 +34,17 @@ const struct verb verbs[] = {
      "have to be otherwise. With --explain also the chain: every hook that was called, its answer, file and line.\n\n"
      "Example:\n  alertspawner plan -f examples/ -o json | jq '.spawners[].decisions[] | select(.verdict==\"create\")'",
      CYCLE_OPTIONS | TAKES_OUTPUT | TAKES_EXPLAIN, 0, 0, verb_plan},
+    {"why", "Why an alert has a Task, or none.", "FINGERPRINT|ALERTNAME [-f FILE ...]",
+     "Which selector excludes it, which policy judges it and what each of its hooks said, by file and line; which limit holds\n"
+     "it back, which Task it has; and what would have to be otherwise. Of an alert that does not fire any more: since when, and\n"
+     "its last Task. The fingerprint may be cut after six digits or more.\n\n"
+     "Asks the engine that runs on --store, or at --engine URL. With -f it asks Alertmanager and the store itself, writing nothing; with --alert\n"
+     "FILE neither (but the store, when --store is given), --at TIME as if it were then.\n\n"
+     "Examples:\n"
+     "  alertspawner why KubeContainerOOMKilled\n"
+     "  alertspawner why 41b1495b4c5f4152 -f spawner.yaml --policies policies.d --trace\n"
+     "  alertspawner why -f spawner.yaml --policies policies.d --alert alert.json --at 2026-03-07T10:00:00Z",
+     CYCLE_OPTIONS | TAKES_OUTPUT | TAKES_ALERT | TAKES_WHY, 0, 1, verb_why},
     {"get", "Show Tasks or spawners of the store.", "tasks|spawners [NAME]",
      "-o json prints a v1 List (or, with NAME, the object), as kubectl does.\n\n"
      "Examples:\n  alertspawner get tasks\n  alertspawner get task oom-remediator-… -o yaml",

@@ -16,6 +16,7 @@ static void link_free(struct chain_link *l)
     for (size_t i = 0; i < l->n_reads; i++) {
         free(l->reads[i].name);
         free(l->reads[i].value);
+        free(l->reads[i].near);
     }
     free(l->reads);
 }

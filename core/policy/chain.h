@@ -20,6 +20,7 @@ enum chain_bits {
 struct chain_read {
     char *name;  /* "labels.track" */
     char *value; /* as it stands in text; NULL: there is none */
+    char *near;  /* ... and this name there is: it may be meant. Not on the wire: who has the alert finds it. NULL: none */
 };
 
 struct chain_link {

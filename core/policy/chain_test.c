@@ -12,7 +12,8 @@
 
 #include <stdlib.h>
 
-static struct chain_read reads[] = {{"labels.track", "canary\x1b[31m"}, {"labels.sevrity", NULL}};
+static struct chain_read reads[] = {{"labels.track", "canary\x1b[31m", NULL},
+                                    {"labels.sevrity", NULL, "labels.severity"}};
 static struct chain_link links[] = {
     {HOOK_FILTER, 0, CHAIN_FELL, 'z', NULL, NULL, NULL, NULL, "10-payments.lua:4", "end", 3, 40, 0, reads, 2},
     {HOOK_FILTER, 0, CHAIN_DECIDED, 't', NULL, NULL, NULL, NULL, "default.lua:40", "return true", 1, 4, 0, NULL, 0},
@@ -114,7 +115,7 @@ static void a_person_can_read_it(void **state)
     chain_text(&c, "  ", &b);
     assert_string_equal(b.data, "  filter    10-payments.lua:4  nil  (no opinion: what lies below it is asked)\n"
                                 "              end\n"
-                                "              read labels.track = \"canary\\x1b[31m\", labels.sevrity (there is none)\n"
+                                "              read labels.track = \"canary\\x1b[31m\", labels.sevrity (there is none; did you mean labels.severity?)\n"
                                 "            default.lua:40  true\n"
                                 "              return true\n"
                                 "  priority  10-payments.lua:9  1000  (what super() said)\n"

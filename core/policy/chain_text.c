@@ -88,7 +88,13 @@ static void add_link(struct buf *b, const char *indent, const struct chain_link 
         buf_adds(b, i > 0 ? ", " : "");
         buf_add_visible(b, l->reads[i].name);
         if (l->reads[i].value == NULL) {
-            buf_adds(b, " (there is none)");
+            buf_adds(b, " (there is none");
+            if (l->reads[i].near != NULL) {
+                buf_adds(b, "; did you mean ");
+                buf_add_visible(b, l->reads[i].near);
+                buf_addc(b, '?');
+            }
+            buf_addc(b, ')');
             continue;
         }
         buf_adds(b, " = ");

@@ -196,7 +196,7 @@ static void write_chain(const char *wrong)
     char long_text[2000];
     memset(long_text, 'x', sizeof long_text - 1);
     long_text[sizeof long_text - 1] = '\0';
-    struct chain_read read = {"labels.team", "payments"};
+    struct chain_read read = {"labels.team", "payments", NULL};
     struct chain_link links[WIRE_CHAIN_LINKS_MAX + 1];
     for (size_t i = 0; i <= WIRE_CHAIN_LINKS_MAX; i++)
         links[i] = (struct chain_link){.hook = HOOK_FILTER, .bits = CHAIN_DECIDED, .tag = 'n', .value = "12.5e-3", .reason = "r",

@@ -31,31 +31,39 @@ static void add_eligible(struct buf *b, const char *before, moment_t t)
         add_time(b, before, moment_ceil_s(t));
 }
 
-/* Which window is full; both may be. */
-static void rate_detail(const struct policy_limits *limits, const struct policy_use *use, struct buf *b)
+/* Which window is full; several may be. */
+static void rate_detail(const struct policy_limits *limits, const struct policy_use *use, const char *hourly,
+                        const char *daily, struct buf *b)
 {
+    if (use == NULL)
+        return;
     size_t hour = use->hour + use->given, day = use->day + use->given;
-    const char *lead = "";
-    if (limits->per_hour > 0 && hour >= limits->per_hour) {
-        buf_addf(b, "%zu of %" PRIu32 " Tasks in the last hour (per_hour)", hour, limits->per_hour);
-        lead = ", ";
-    }
+    if (limits->per_hour > 0 && hour >= limits->per_hour)
+        buf_addf(b, "%s%zu of %" PRIu32 " Tasks in the last hour (%s)", b->len > 0 ? ", " : "", hour, limits->per_hour, hourly);
     if (limits->per_day > 0 && day >= limits->per_day)
-        buf_addf(b, "%s%zu of %" PRIu32 " Tasks in the last day (per_day)", lead, day, limits->per_day);
+        buf_addf(b, "%s%zu of %" PRIu32 " Tasks in the last day (%s)", b->len > 0 ? ", " : "", day, limits->per_day, daily);
 }
 
 /* Which limit holds an item back, and until when. */
 static void limit_detail(const struct cycle *c, const struct item *item, const struct decision *d, struct buf *b)
 {
     const struct policy_limits *limits = &c->policies[item->policy];
-    const struct policy_use *use = &c->plan->use[item->policy];
-    if (d->reason == REASON_LIMIT_TOTAL)
+    const struct policy_use *use = &c->plan->use[item->policy], *all = c->plan->spawner_use;
+    if (d->reason == REASON_LIMIT_RATE) {
+        rate_detail(limits, use, "per_hour", "per_day", b);
+        rate_detail(&c->own_limits, all, "limits.perHour", "limits.perDay", b);
+    } else if (d->reason == REASON_LIMIT_TOTAL)
         buf_addf(b, "maxTotalTasks is %" PRId32, c->spawner->max_total_tasks);
-    else if (d->reason == REASON_LIMIT_RATE)
-        rate_detail(limits, use, b);
+    else if (d->reason == REASON_LIMIT_RAMP && all != NULL && c->own_limits.ramp > 0 &&
+             (limits->ramp == 0 || c->own_limits.ramp < limits->ramp))
+        buf_addf(b, "%zu Tasks in this cycle, %" PRIu32 " complete before it (limits.ramp %" PRIu32 ")", all->given,
+                 c->run != NULL ? c->run->cycles : 0, c->own_limits.ramp);
     else if (d->reason == REASON_LIMIT_RAMP)
         buf_addf(b, "%zu Tasks in this cycle, %" PRIu32 " complete before it (ramp %" PRIu32 ")", use->given,
                  c->run != NULL ? c->run->cycles : 0, limits->ramp);
+    else if (c->own_limits.reserve_slots > limits->reserve_slots && item->priority > c->own_limits.reserve_priority)
+        buf_addf(b, "maxConcurrency is %" PRId32 ", %" PRIu32 " of it reserved for priority %" PRId16 " and better (limits.reserve)",
+                 c->spawner->max_concurrency, c->own_limits.reserve_slots, c->own_limits.reserve_priority);
     else if (limits->reserve_slots > 0 && item->priority > limits->reserve_priority)
         buf_addf(b, "maxConcurrency is %" PRId32 ", %" PRIu32 " of it reserved for priority %" PRId16 " and better (reserve)",
                  c->spawner->max_concurrency, limits->reserve_slots, limits->reserve_priority);

@@ -4,6 +4,7 @@
 #include "alerts/identity.h"
 #include "base/mem.h"
 #include "reconcile/policy_use.h"
+#include "spawner/nearest.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -51,7 +52,53 @@ static void add_text(cJSON *o, const char *name, const char *text)
         cJSON_AddStringToObject(o, name, text);
 }
 
-static cJSON *link_object(const struct chain_link *l)
+/* "labels.severity" for "labels.sevrity"; "" when nothing is near. */
+static void near_name(const struct alert *a, const char *name, struct buf *b)
+{
+    static const char labels[] = "labels.", annotations[] = "annotations.";
+    bool of_labels = strncmp(name, labels, sizeof labels - 1) == 0;
+    const char *prefix = of_labels ? labels : annotations;
+    const struct pair *pairs = of_labels ? a->labels : a->annotations;
+    uint32_t n = of_labels ? a->index->n_labels : a->index->n_annotations;
+    struct nearest nearest;
+    buf_clear(b);
+    if (strncmp(name, prefix, strlen(prefix)) != 0)
+        return;
+    nearest_init(&nearest, name + strlen(prefix));
+    for (uint32_t i = 0; i < n; i++) {
+        buf_clear(b);
+        buf_adds(b, "");
+        alert_text(a, pairs[i].name, b);
+        nearest_offer(&nearest, b->data);
+    }
+    buf_clear(b);
+    if (nearest.best[0] != '\0')
+        buf_addf(b, "%s%s", prefix, nearest.best);
+}
+
+static void add_reads(cJSON *o, const struct chain_link *l, const struct alert *a)
+{
+    cJSON *reads = cJSON_AddObjectToObject(o, "reads"), *near = NULL;
+    struct buf b = {0};
+    for (size_t i = 0; i < l->n_reads; i++) {
+        const struct chain_read *r = &l->reads[i];
+        if (r->value != NULL) {
+            cJSON_AddStringToObject(reads, r->name, r->value);
+            continue;
+        }
+        cJSON_AddNullToObject(reads, r->name);
+        if (a != NULL)
+            near_name(a, r->name, &b);
+        if (b.len == 0)
+            continue;
+        if (near == NULL)
+            near = cJSON_AddObjectToObject(o, "did_you_mean");
+        cJSON_AddStringToObject(near, r->name, b.data);
+    }
+    buf_free(&b);
+}
+
+static cJSON *link_object(const struct chain_link *l, const struct alert *a)
 {
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "hook", black_box_hook_name(l->hook));
@@ -72,14 +119,8 @@ static cJSON *link_object(const struct chain_link *l)
         cJSON_AddTrueToObject(o, "passedOn");
     if (l->bits & CHAIN_STAND_IN)
         cJSON_AddTrueToObject(o, "standIn");
-    if (l->n_reads == 0)
-        return o;
-    cJSON *reads = cJSON_AddObjectToObject(o, "reads");
-    for (size_t i = 0; i < l->n_reads; i++)
-        if (l->reads[i].value != NULL)
-            cJSON_AddStringToObject(reads, l->reads[i].name, l->reads[i].value);
-        else
-            cJSON_AddNullToObject(reads, l->reads[i].name);
+    if (l->n_reads > 0)
+        add_reads(o, l, a);
     return o;
 }
 
@@ -94,7 +135,7 @@ static cJSON *choice_object(const struct chain_choice *k)
     return o;
 }
 
-void decision_add_chain(cJSON *decision, const struct chain *chain)
+void decision_add_chain(cJSON *decision, const struct chain *chain, const struct alert *a)
 {
     if (chain->n_choices > 0) {
         cJSON *policies = cJSON_AddArrayToObject(decision, "policies");
@@ -103,7 +144,7 @@ void decision_add_chain(cJSON *decision, const struct chain *chain)
     }
     cJSON *links = cJSON_AddArrayToObject(decision, "chain");
     for (size_t i = 0; i < chain->n_links; i++)
-        cJSON_AddItemToArray(links, link_object(&chain->links[i]));
+        cJSON_AddItemToArray(links, link_object(&chain->links[i], a));
     if (chain->more_links > 0)
         add_count(decision, "chainMore", chain->more_links);
     if (chain->n_steps == 0)
@@ -206,6 +247,13 @@ static void add_limits(const struct cycle *c, size_t item, const struct cycle_ro
     uint32_t cycles = c->run != NULL ? c->run->cycles : 0;
     if (cycles < RAMP_CYCLES_MAX)
         add_limit(&limits, o, "ramp", use->given, (uint64_t)own->ramp << cycles);
+    if (c->plan->spawner_use != NULL) { /* an AlertSpawner's, over all policies */
+        const struct policy_limits *all = &c->own_limits;
+        add_limit(&limits, o, "perHour", c->plan->spawner_use->hour + c->plan->spawner_use->given, all->per_hour);
+        add_limit(&limits, o, "perDay", c->plan->spawner_use->day + c->plan->spawner_use->given, all->per_day);
+        if (cycles < RAMP_CYCLES_MAX)
+            add_limit(&limits, o, "spawnerRamp", c->plan->spawner_use->given, (uint64_t)all->ramp << cycles);
+    }
     add_limit(&limits, o, "maxConcurrency", c->plan->active + given, (uint64_t)c->spawner->max_concurrency);
     if (own->reserve_slots > 0 && c->items[item].priority > own->reserve_priority)
         add_limit(&limits, o, "reserve", 0, own->reserve_slots);
@@ -267,10 +315,11 @@ static void add_explained(struct cycle *c, size_t n, cJSON *o)
         return;
     if (n < alert_set_len(c->set))
         add_seen(c, n, o);
-    if (n < alert_set_len(c->set) && alert_set_read(c->set, n, &space, &a, NULL) == 0)
+    bool there = n < alert_set_len(c->set) && alert_set_read(c->set, n, &space, &a, NULL) == 0;
+    if (there)
         decision_add_labels(&a, o);
+    decision_add_chain(o, chain, there ? &a : NULL);
     buf_free(&space);
-    decision_add_chain(o, chain);
 }
 
 cJSON *decision_make(struct cycle *c, size_t n)

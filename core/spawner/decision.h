@@ -20,5 +20,9 @@ cJSON *decision_make(struct cycle *c, size_t row);
 /* Appends it as one line with its newline: the decision log. */
 void decision_line(struct cycle *c, size_t row, struct buf *line);
 
-/* The members `policies`, `chain` and `trace`, for who has a chain without a cycle. */
-void decision_add_chain(cJSON *decision, const struct chain *chain);
+/* The members `policies`, `chain` and `trace`, for who has a chain without a cycle. With the alert, names that a hook read
+ * in vain come with the one that they may mean; NULL: without. */
+struct alert;
+void decision_add_chain(cJSON *decision, const struct chain *chain, const struct alert *a);
+/* The other way round, for who prints a record that came over HTTP; what is not there is left out. chain_clear */
+void decision_take_chain(const cJSON *decision, struct chain *chain_r);

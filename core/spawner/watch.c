@@ -32,6 +32,14 @@ struct watch {
     bool gone;                      /* no longer wanted */
     struct shared_set *next_from;   /* a changed document waits until the cycle has ended */
     const struct spawner *next_spawner;
+    struct plan_wish *wish;         /* somebody wants a plan; while it is made, `cycle` is it */
+};
+
+struct plan_wish {
+    struct judge_explain explain;
+    uint64_t *fingerprints; /* explain.fingerprints */
+    cycle_done_cb *done;
+    void *arg;
 };
 
 struct watches {
@@ -58,6 +66,8 @@ static void on_closed(uv_handle_t *h)
     free(h->data);
 }
 
+static void wish_grant(struct watch *w, struct cycle *c);
+
 static void watch_remove(struct watch *w)
 {
     struct watch **p = &w->all->list;
@@ -65,6 +75,7 @@ static void watch_remove(struct watch *w)
         p = &(*p)->next;
     *p = w->next;
     w->all->n--;
+    wish_grant(w, NULL);
     metrics_forget_spawner(w->all->env.metrics, w->spawner->ns, w->spawner->name);
     free(w->failure);
     set_unref(w->from);
@@ -86,6 +97,7 @@ static void end_if_idle(struct watches *all)
 }
 
 static void watch_step(struct watch *w, bool due);
+static struct watch *find(struct watches *all, const char *ns, const char *name);
 
 static void on_timer(uv_timer_t *t)
 {
@@ -124,6 +136,87 @@ static void on_cycle(void *arg, struct cycle *c)
     end_if_idle(all);
 }
 
+/* --- a plan that somebody wants --- */
+
+/* The wish is over before it is told so: whoever hears of it may have the next one. */
+static void wish_grant(struct watch *w, struct cycle *c)
+{
+    struct plan_wish *wish = w->wish;
+    if (wish == NULL)
+        return;
+    w->wish = NULL;
+    wish->done(wish->arg, c);
+    free(wish->fingerprints);
+    free(wish);
+}
+
+static void on_plan(void *arg, struct cycle *c)
+{
+    struct watch *w = arg;
+    struct watches *all = w->all;
+    wish_grant(w, c);
+    cycle_free(&c);
+    w->cycle = NULL;
+    watch_step(w, false);
+    end_if_idle(all);
+}
+
+static void start_plan(struct watch *w)
+{
+    struct cycle_env env = w->all->env;
+    env.explain = w->wish->explain;
+    env.metrics = NULL;
+    env.logs = false;
+    w->cycle = cycle_start(&env, w->from->set, w->spawner, CYCLE_PLAN, &w->run, on_plan, w);
+}
+
+int watches_plan(struct watches *all, const char *ns, const char *name, const struct judge_explain *explain,
+                 cycle_done_cb *done, void *arg, struct err *e)
+{
+    struct watch *w = find(all, ns, name);
+    if (w == NULL || w->gone || all->stopping)
+        return err_set(e, ERR_NOT_FOUND, "it is not watched any more");
+    if (w->wish != NULL)
+        return err_set(e, ERR_CONFLICT, "somebody else is asking the same of it just now: ask again in a moment");
+    w->wish = xcalloc(1, sizeof *w->wish);
+    w->wish->explain = *explain;
+    w->wish->fingerprints = xcalloc(explain->n, sizeof *explain->fingerprints);
+    if (explain->n > 0)
+        memcpy(w->wish->fingerprints, explain->fingerprints, explain->n * sizeof *explain->fingerprints);
+    w->wish->explain.fingerprints = w->wish->fingerprints;
+    w->wish->done = done;
+    w->wish->arg = arg;
+    watch_step(w, false);
+    return 0;
+}
+
+struct watches_members watches_members(const struct watches *all)
+{
+    struct watches_members h = {.sets = xcalloc(all->n, sizeof *h.sets),
+                             .spawners = xcalloc(all->n, sizeof *h.spawners),
+                             .held = xcalloc(all->n, sizeof *h.held)};
+    for (struct watch *w = all->list; w != NULL; w = w->next) {
+        if (w->gone)
+            continue;
+        struct shared_set *from = w->next_from != NULL ? w->next_from : w->from;
+        from->refs++;
+        h.sets[h.n] = from->set;
+        h.spawners[h.n] = w->next_spawner != NULL ? w->next_spawner : w->spawner;
+        h.held[h.n++] = from;
+    }
+    return h;
+}
+
+void watches_release(struct watches_members *h)
+{
+    for (size_t i = 0; i < h->n; i++)
+        set_unref(h->held[i]);
+    free(h->sets);
+    free(h->spawners);
+    free(h->held);
+    *h = (struct watches_members){0};
+}
+
 /* The only place that decides: remove, take up a changed document, start a cycle, or set the timer. */
 static void watch_step(struct watch *w, bool due)
 {
@@ -140,7 +233,15 @@ static void watch_step(struct watch *w, bool due)
         watch_remove(w);
         return;
     }
-    if (w->all->stopping || w->all->held)
+    if (w->all->stopping) {
+        wish_grant(w, NULL);
+        return;
+    }
+    if (w->wish != NULL) {
+        start_plan(w);
+        return;
+    }
+    if (w->all->held)
         return;
     uint64_t now = uv_now(w->all->env.loop);
     uint64_t interval = (uint64_t)(w->spawner->poll_interval_us / 1000);

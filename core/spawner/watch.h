@@ -22,6 +22,21 @@ void watches_update(struct watches *w, struct spawner_set *set);
 void watches_poke(struct watches *w, const char *ns, const char *name);
 /* The same for all of them (their policies have changed), spread as first cycles are. */
 void watches_poke_all(struct watches *w);
+/* A plan of that spawner (CYCLE_PLAN: nothing is written, nothing logged), explained, as soon as none of its cycles runs; its
+ * next cycle waits for it, so that there is never the memory of two. `done` once, later, with the cycle, which is freed when
+ * it returns; NULL: the spawner is not watched any more. -1: there is no such spawner, or a plan of it is asked for
+ * already (ERR_CONFLICT). */
+int watches_plan(struct watches *w, const char *ns, const char *name, const struct judge_explain *explain,
+                 cycle_done_cb *done, void *arg, struct err *e);
+/* The spawners as they are now; they stay until watches_release. */
+struct watches_members {
+    const struct spawner_set **sets;
+    const struct spawner **spawners;
+    size_t n;
+    void **held;
+};
+struct watches_members watches_members(const struct watches *w);
+void watches_release(struct watches_members *m);
 /* While it holds no cycle begins: another replica acts. Let go again, every spawner runs soon, spread as first cycles
  * are. */
 void watches_hold(struct watches *w, bool hold);
