@@ -1,8 +1,8 @@
 -- api: what specs get by `require`: busted, luassert, say, and a little of what comes with them.
 
 local need = ...
-local bus, failure, frame, host, lifecycle, modules, tree, values, words =
-    need "bus", need "failure", need "frame", need "host", need "lifecycle", need "modules", need "tree", need "values", need "words"
+local bus, failure, files, frame, host, lifecycle, modules, tree, values, words =
+    need "bus", need "failure", need "files", need "frame", need "host", need "lifecycle", need "modules", need "tree", need "values", need "words"
 local assert, match, mock, spy, stub = need "assertion", need "match", need "mock", need "spy", need "stub"
 local call, compare, names, snapshot = need "call", need "compare", need "names", need "snapshot"
 
@@ -106,9 +106,9 @@ local function fixtures(directory)
     end
     function f.read(name)
         check("read", name)
-        local text, why = host.read(path_of(name), "module")
+        local text, why = files.read(path_of(name))
         if not text then
-            refuse("Error reading file '" .. path_of(name) .. "': " .. tostring(why))
+            refuse("Error reading file '" .. path_of(name) .. "': " .. why)
         end
         return text
     end
@@ -124,12 +124,12 @@ local function fixtures(directory)
     return f
 end
 
-local function directory_of(path, cwd)
+local function directory_of(path)
     local directory = string.match(path, "^(.*)/[^/]*$") or "."
-    return string.find(directory, "^/") and directory or (cwd or "") .. "/" .. directory
+    return string.find(directory, "^/") and directory or (files.cwd or "") .. "/" .. directory
 end
 
--- Makes it all available. options: file, cwd.
+-- Makes it all available. options: file, lazy.
 function api.offer(options)
     lifecycle.define_words(options)
     export_busted()
@@ -137,7 +137,7 @@ function api.offer(options)
     offer("busted", api.busted)
     offer("busted.runner", function() return function() end end) -- it runs already
     offer("busted.compatibility", {unpack = values.unpack, loadstring = need "globals".table.load})
-    modules.offer("busted.fixtures", function() return fixtures(directory_of(options.file or "", options.cwd)) end)
+    modules.offer("busted.fixtures", function() return fixtures(directory_of(options.file or "")) end)
     offer("luassert", assert)
     offer("luassert.assert", assert)
     for _, name in ipairs {"assertions", "array", "modifiers", "matchers", "matchers.core", "matchers.composite", "formatters",
@@ -160,7 +160,7 @@ function api.offer(options)
     offer("say", need "texts")
     offer("term", need "colour")
     offer("term.colors", need "colour".colors)
-    modules.offer("lfs", function() return need "files".lfs(options.cwd) end)
+    modules.offer("lfs", function() return files.lfs() end)
     offer("system", {gettime = host.time, monotime = host.now, sleep = sleep})
 end
 

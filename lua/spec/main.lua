@@ -41,6 +41,7 @@ end
 
 local function prepare(options)
     local globals, modules = need "globals", need "modules"
+    need "files".cwd = options.cwd
     modules.prefix(options.lpath or {"./src/?.lua", "./src/?/?.lua", "./src/?/init.lua"})
     globals.build(modules)
     need "filter".set(options)
