@@ -25,6 +25,7 @@ enum {
     TAKES_SERVE = 1 << 12,    /* --listen --decision-log... */
     TAKES_CLUSTER = 1 << 18,  /* --kubeconfig --context */
     TAKES_OBJECTS = 1 << 19,  /* -A --take-taskspawners; with --store kube no -f is needed */
+    TAKES_SCAFFOLD = 1 << 29, /* --from --to; with TAKES_DOCUMENTS: -f is no must */
     READS_ITSELF = 1 << 30,   /* the verb reads its command line itself: spec_options.h */
     TAKES_EXPLAIN = 1 << 16,  /* --explain */
     TAKES_WHY = 1 << 17,      /* --at --trace */
@@ -43,6 +44,7 @@ struct options {
     int64_t timeout_us;          /* default 30 s */
     const char *phase, *message;
     const char *alert, *spawner;
+    const char *from, *to;
     const char *exec, *exec_output;
     int exec_parallel;
     const char *listen; /* NULL: not given */

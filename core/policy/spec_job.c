@@ -32,7 +32,7 @@ struct spec_job {
     uint64_t told;
 
     bool in_test;
-    uint64_t looked_at, began_at, heard_at; /* uv_hrtime / 1000 */
+    uint64_t looked_at, began_at; /* uv_hrtime / 1000 */
     struct black_box box;                   /* as last seen */
     int64_t still_us, stalled_us; /* since it was heard of, or its box moved; since the call in hand began */
 };
@@ -128,7 +128,6 @@ static int on_frame(void *arg, struct worker *w, enum wire_type type, struct wir
     struct spec_job *j = arg;
     (void)w;
     j->still_us = 0;
-    j->heard_at = clock_us();
     if (j->done)
         return err_set(e, ERR_INVALID, "it goes on after DONE");
     if (type == WIRE_TELL)
@@ -173,7 +172,7 @@ static void on_worker(void *arg, struct worker *w, const struct err *e)
     j->worker = w;
     worker_own(w, &worker_owner, j);
     worker_send(w, &j->setup);
-    j->began_at = j->heard_at = j->looked_at = clock_us();
+    j->began_at = j->looked_at = clock_us();
 }
 
 /* ---- time ---- */
@@ -191,10 +190,10 @@ static void look_at_worker(struct spec_job *j, int64_t passed)
     if (j->hook_us > 0 && j->stalled_us >= j->hook_us) {
         duration_format(j->hook_us, span);
         worker_kill(j->worker, WORKER_TIMEOUT, "used more than %s", span);
-    } else if (j->in_test && j->test_us > 0 && (int64_t)(clock_us() - j->heard_at) >= most) {
+    } else if (j->in_test && j->test_us > 0 && j->still_us >= most) {
         duration_format(j->test_us, span);
         worker_kill(j->worker, WORKER_TIMEOUT, "ran longer than %s and had to be killed", span);
-    } else if (j->still_us >= (j->in_test ? most : SPEC_STILL_US)) {
+    } else if (j->still_us >= SPEC_STILL_US) {
         worker_kill(j->worker, WORKER_TIMEOUT, "hung and had to be killed");
     } else if (j->whole_us > 0 && (int64_t)(clock_us() - j->began_at) >= j->whole_us) {
         duration_format(j->whole_us, span);
