@@ -7,6 +7,7 @@
 #include "cli/serve.h"
 #include "cli/verbs.h"
 #include "cli/why_route.h"
+#include "spawner/decision_log.h"
 #include "spawner/spawner.h"
 #include "spawner/watch.h"
 #include "tasks/sqlite/exec.h"
@@ -27,8 +28,9 @@ struct run {
     struct reload *reload;
     struct exec *exec;
     struct serve *serve;
+    struct decision_log *decisions; /* or NULL */
     struct why_route *why;
-    uv_signal_t term, intr;
+    uv_signal_t term, intr, hup;
     uv_timer_t housekeeping, deadline;
     bool stopping, cycles_ended, exec_ended;
 };
@@ -80,6 +82,26 @@ static void on_signal(uv_signal_t *s, int signum)
         on_exec_ended(r);
 }
 
+static void on_hup(uv_signal_t *s, int signum)
+{
+    struct run *r = s->data;
+    (void)signum;
+    log_info(NULL, "SIGHUP: the decision log is opened anew");
+    decision_log_reopen(r->decisions);
+}
+
+static int start_decision_log(struct run *r, const struct options *o, struct err *e)
+{
+    struct decision_log_options d = {.path = o->decision_log, .max_bytes = o->decision_log_bytes,
+                                     .keep = o->decision_log_keep, .all = o->decision_log_all};
+    if (o->decision_log == NULL)
+        return 0;
+    if (decision_log_open(&r->engine.loop, &d, r->engine.metrics, &r->decisions, e) != 0)
+        return -1;
+    uv_signal_start(&r->hup, on_hup, SIGHUP); /* without a decision log it ends the engine, as ever */
+    return 0;
+}
+
 static void on_housekeeping(uv_timer_t *t)
 {
     struct run *r = t->data;
@@ -97,7 +119,8 @@ static void on_housekeeping(uv_timer_t *t)
 static void on_cycle_done(void *arg, struct cycle *c)
 {
     struct run *r = arg;
-    (void)c;
+    if (r->decisions != NULL)
+        decision_log_cycle(r->decisions, c);
     if (r->exec != NULL && !r->stopping)
         exec_poke(r->exec);
 }
@@ -126,6 +149,8 @@ static int start(struct run *r, const struct options *o, struct err *e)
         if (exec_create(&r->engine.loop, r->engine.local, &x, &r->exec, e) != 0)
             return -1;
     }
+    if (start_decision_log(r, o, e) != 0)
+        return -1;
     r->watches = watches_create(&r->engine.env, on_cycle_done, r);
     if (reload_start(&r->engine.loop, o, r->watches, r->engine.cluster, &r->reload, e) != 0)
         return -1;
@@ -148,9 +173,10 @@ static void add_handles(struct run *r)
     uv_loop_t *loop = &r->engine.loop;
     uv_signal_init(loop, &r->term);
     uv_signal_init(loop, &r->intr);
+    uv_signal_init(loop, &r->hup);
     uv_timer_init(loop, &r->housekeeping);
     uv_timer_init(loop, &r->deadline);
-    r->term.data = r->intr.data = r->housekeeping.data = r->deadline.data = r;
+    r->term.data = r->intr.data = r->hup.data = r->housekeeping.data = r->deadline.data = r;
     uv_signal_start(&r->term, on_signal, SIGTERM);
     uv_signal_start(&r->intr, on_signal, SIGINT);
     uv_timer_start(&r->housekeeping, on_housekeeping, HOUSEKEEP_MS, HOUSEKEEP_MS);
@@ -160,6 +186,7 @@ static void close_handles(struct run *r)
 {
     uv_close((uv_handle_t *)&r->term, NULL);
     uv_close((uv_handle_t *)&r->intr, NULL);
+    uv_close((uv_handle_t *)&r->hup, NULL);
     uv_close((uv_handle_t *)&r->housekeeping, NULL);
     uv_close((uv_handle_t *)&r->deadline, NULL);
 }
@@ -189,6 +216,7 @@ int verb_run(const struct options *o)
     reload_free(&r.reload);
     watches_free(&r.watches);
     exec_free(&r.exec);
+    decision_log_close(&r.decisions);
     close_handles(&r);
     engine_close(&r.engine);
     return rc;

@@ -11,6 +11,8 @@ const struct verb verbs[] = {
     {"run", "Watch for ever: a cycle for every spawner each pollInterval.", "-f FILE [-f ...] | --store kube",
      "Polls, judges and creates Tasks until it gets SIGTERM or SIGINT; then it finishes what is in flight and exits\n"
      "within 5 seconds. Changed documents and policies are taken up while it runs.\n\n"
+     "It tells about itself over HTTP: /metrics, /healthz and /readyz on --listen, the same and more on a Unix socket\n"
+     "beside the store. With --decision-log it writes decisions as JSON lines (SIGHUP opens the file anew).\n\n"
      "With --exec CMD it also runs each Task on this machine: CMD in /bin/sh, the prompt on standard input, and\n"
      "KELOS_TASK_NAME, KELOS_TASKSPAWNER, KELOS_BRANCH, KELOS_MODEL, KELOS_AGENT_TYPE, KELOS_ALERT_FINGERPRINT and\n"
      "KELOS_ALERTNAME in its environment. Its exit code makes the Task Succeeded or Failed.\n\n"
@@ -66,6 +68,28 @@ const struct verb verbs[] = {
      "  alertspawner check -f examples/ --policies policies.d\n"
      "  alertspawner check --policies policies.d",
      TAKES_DOCUMENTS | TAKES_POLICIES | POLICIES_WILL_DO, 0, 0, verb_check},
+    {"record", "Save what an Alertmanager answers, for replay.", "DIR --alertmanager URL | -f FILE",
+     "Asks every --interval for all firing alerts, whatever the documents select, and appends each answer to the\n"
+     "recording DIR; failed polls are recorded as such. Ends after --for, or with SIGINT or SIGTERM; started again it goes\n"
+     "on. With -f it asks each Alertmanager of the documents, with their credentials, which are not recorded.\n\n"
+     "--redact replaces values, the same one always by the same pseudonym, so that alerts still group as they did:\n"
+     "what is kept and what is not stands in docs/replay.md.\n\n"
+     "Examples:\n"
+     "  alertspawner record monday --alertmanager http://localhost:9093 --for 24h\n"
+     "  alertspawner record monday -f examples/ --redact label=instance --redact secrets",
+     TAKES_DOCUMENTS | TAKES_SOURCE | TAKES_RECORD | URL_WILL_DO, 1, 1, verb_record},
+    {"replay", "What the policies would have done with a recording.", "RECORDING... -f FILE [--policies DIR [--against DIR]]",
+     "Runs documents and policies through what an Alertmanager answered over time, with the cycles of a running engine, a\n"
+     "virtual clock and virtual Tasks that end after --task-duration; touches nothing. Prints Tasks per hour and policy,\n"
+     "decisions by reason, waits and storms; with --against (or --against-documents) also every Task that --policies adds,\n"
+     "removes or moves, and why, on both sides.\n\n"
+     "RECORDING is what record made (a directory or files of it), or a directory of files with one array of alerts each,\n"
+     "as curl saves it; of several, polls are taken in the order of time.\n\n"
+     "Examples:\n"
+     "  alertspawner replay monday -f examples/ --policies policies.d\n"
+     "  alertspawner replay monday -f examples/ --policies new.d --against policies.d --html difference.html",
+     TAKES_DOCUMENTS | TAKES_URL | TAKES_POLICIES | TAKES_OUTPUT | TAKES_AGAINST | TAKES_WINDOW | TAKES_VIRTUAL, 1, 1000,
+     verb_replay},
     {"spec", "Run specs of policies: busted's describe, it and assert.", "[options] [FILE|DIR ...]", "", READS_ITSELF, 0, 0, NULL},
     {"version", "Print the version.", "", "One line, for scripts.", 0, 0, 0, verb_version},
     {0},

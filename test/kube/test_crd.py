@@ -272,10 +272,11 @@ def test_columns_and_short_name(cluster, namespace):
         "phase": "Running", "totalDiscovered": 7, "activeTasks": 2, "totalTasksCreated": 31, "message": "all is well",
         "lastDiscoveryTime": kube.now(-30), "conditions": [
             {"type": "SourceReachable", "status": "True", "reason": "Polled", "message": "", "lastTransitionTime": kube.now()},
+            {"type": "DiscoveryError", "status": "False", "reason": "NoErrors", "message": "", "lastTransitionTime": kube.now()},
             {"type": "PolicyReady", "status": "False", "reason": "Broken", "message": "", "lastTransitionTime": kube.now()}]}})
     lines = cluster.kubectl("-n", namespace, "get", "asp").stdout.splitlines()
-    assert lines[0].split() == ["NAME", "PHASE", "SOURCE", "POLICY", "ALERTS", "ACTIVE", "TASKS", "LAST", "POLL", "AGE"]
-    assert lines[1].split()[:7] == ["a", "Running", "True", "False", "7", "2", "31"]
+    assert lines[0].split() == ["NAME", "PHASE", "SOURCE", "POLICY", "ERROR", "ALERTS", "ACTIVE", "TASKS", "LAST", "POLL", "AGE"]
+    assert lines[1].split()[:8] == ["a", "Running", "True", "False", "False", "7", "2", "31"]
     assert "all is well" in cluster.kubectl("-n", namespace, "get", "asp", "-o", "wide").stdout
     assert "Alertmanager's address" in cluster.kubectl("explain", "asp.spec.when.prometheusAlerts.url").stdout
     # status and spec are written apart
