@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/moment.h"
 #include "cli/cluster.h"
+#include "spawner/checks.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -51,6 +52,7 @@ enum {
     O_KUBECONFIG,
     O_CONTEXT,
     O_TAKE_TASKSPAWNERS,
+    O_LEASE,
 };
 
 static const struct row {
@@ -74,6 +76,8 @@ static const struct row {
      "where Tasks live (default in a pod: kube; else sqlite, $XDG_STATE_HOME/alertspawner/tasks.db)"},
     {TAKES_CLUSTER, O_KUBECONFIG, "kubeconfig", "FILE", "of --store kube (default $KUBECONFIG, ~/.kube/config, the pod's account)"},
     {TAKES_CLUSTER, O_CONTEXT, "context", "NAME", "of the kubeconfig (default its current-context)"},
+    {TAKES_LEASE, O_LEASE, "lease", "NAME|none",
+     "of --store kube: the Lease by which replicas elect who acts (default alertspawner)"},
     {TAKES_OBJECTS, O_TAKE_TASKSPAWNERS, "take-taskspawners", NULL,
      "also TaskSpawner objects annotated alerts.kelos.dev/engine: alertspawner"},
     {TAKES_PHASE, O_PHASE, "phase", "PHASE", "Succeeded or Failed"},
@@ -225,6 +229,9 @@ static int take(struct options *o, int code, const char *arg, struct err *e)
     case O_CONTEXT:
         o->context = arg;
         return 0;
+    case O_LEASE:
+        o->lease = arg;
+        return 0;
     case O_TAKE_TASKSPAWNERS:
         o->take_task_spawners = true;
         return 0;
@@ -320,8 +327,10 @@ static int check_args(const struct verb *verb, const struct options *o, struct e
         !((verb->takes & TAKES_OBJECTS) && kube))
         return err_set(e, ERR_USAGE, "no documents: give -f FILE, -f DIR or -f -%s",
                        verb->takes & TAKES_OBJECTS ? "; or --store kube, for the AlertSpawners of a cluster" : "");
-    if ((o->kubeconfig != NULL || o->context != NULL || o->take_task_spawners) && !kube)
-        return err_set(e, ERR_USAGE, "--kubeconfig, --context and --take-taskspawners are for --store kube");
+    if ((o->kubeconfig != NULL || o->context != NULL || o->take_task_spawners || o->lease != NULL) && !kube)
+        return err_set(e, ERR_USAGE, "--kubeconfig, --context, --lease and --take-taskspawners are for --store kube");
+    if (o->lease != NULL && !name_is_subdomain(o->lease, 253))
+        return err_set(e, ERR_USAGE, "--lease %s: the name of a Lease has lower case letters, digits, - and .", o->lease);
     if (o->exec != NULL && kube)
         return err_set(e, ERR_USAGE, "--exec runs the Tasks of a local store; with --store kube the Kelos controller runs "
                                      "them in the cluster: leave one of the two out");
