@@ -206,7 +206,7 @@ static int check_parts(CURLU *u, const char *url, struct err *e)
     return 0;
 }
 
-static int check_url(const char *url, struct err *e)
+int poll_url_check(const char *url, struct err *e)
 {
     if (url == NULL || (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0))
         return err_set(e, ERR_INVALID, "the URL must start with http:// or https://");
@@ -249,7 +249,7 @@ static struct poll *poll_create(const struct poll_options *o, poll_done_cb *done
 int poll_start(struct http_client *http, const struct poll_options *o, poll_done_cb *done, void *arg,
                struct poll **poll_r, struct err *e)
 {
-    if (check_url(o->url, e) != 0 || (o->auth != NULL && check_auth(o->auth, e) != 0))
+    if (poll_url_check(o->url, e) != 0 || (o->auth != NULL && check_auth(o->auth, e) != 0))
         return -1;
     struct poll *p = poll_create(o, done, arg);
     if (o->tap != NULL)

@@ -52,6 +52,9 @@ struct poll_progress {
 /* Called once, never from inside poll_start. `set` is NULL on failure (then `e` says why), else the receiver owns it. */
 typedef void poll_done_cb(void *arg, struct alert_set *set, const struct err *e);
 
+/* Is it a URL that poll_start takes: http(s), a host, no user or password, no query? The sentence quotes no password. */
+int poll_url_check(const char *url, struct err *e);
+
 struct poll;
 /* -1: nothing was started and nothing calls back. Options are copied. */
 int poll_start(struct http_client *http, const struct poll_options *options, poll_done_cb *done, void *arg,

@@ -11,11 +11,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WORKERS_AHEAD = 2 };
+enum { WORKERS_AHEAD = 2, WORKERS_REPLAY = 4 };
+
+static bool is_offline(enum engine_use use)
+{
+    return use == ENGINE_OFFLINE || use == ENGINE_REPLAY;
+}
+
+static size_t workers_ahead(enum engine_use use)
+{
+    return use == ENGINE_OFFLINE ? 1 : use == ENGINE_REPLAY ? WORKERS_REPLAY : WORKERS_AHEAD;
+}
 
 static int open_store(const struct options *o, enum engine_use use, struct engine *g, struct err *e)
 {
-    if (use == ENGINE_OFFLINE)
+    if (is_offline(use))
         return 0;
     if (cluster_wanted(o)) {
         if (cluster_open(&g->loop, o, use == ENGINE_PLAN, &g->cluster, e) != 0)
@@ -46,13 +56,13 @@ int engine_open(const struct options *o, enum engine_use use, struct engine *g, 
         g->worker = xstrdup(o->worker);
     else if (worker_path_default(&g->worker, e) != 0)
         return -1;
-    if (worker_pool_create(&g->loop, g->worker, use == ENGINE_OFFLINE ? 1 : WORKERS_AHEAD, &g->pool, e) != 0 ||
+    if (worker_pool_create(&g->loop, g->worker, workers_ahead(use), &g->pool, e) != 0 ||
         open_store(o, use, g, e) != 0)
         return -1;
     if (policy_set_create(o->policies, &g->policies, e) != 0)
         return -1;
     struct http_client_options http = {.ca_file = o->ca_file, .user_agent = "alertspawner/" AS_VERSION};
-    if (use != ENGINE_OFFLINE && http_client_create(&g->loop, &http, &g->http, e) != 0)
+    if (!is_offline(use) && http_client_create(&g->loop, &http, &g->http, e) != 0)
         return -1;
     g->metrics = g->env.metrics = metrics_create();
     g->env.loop = &g->loop;

@@ -25,6 +25,7 @@ enum engine_use {
     ENGINE_ACT,     /* once, run: owns the store */
     ENGINE_PLAN,    /* plan: reads the store */
     ENGINE_OFFLINE, /* render, check: neither network nor store */
+    ENGINE_REPLAY,  /* as offline, with workers for many cycles */
 };
 
 int engine_open(const struct options *o, enum engine_use use, struct engine *g, struct err *e);

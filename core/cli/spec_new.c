@@ -153,9 +153,9 @@ static bool is_fingerprint(const char *s)
 static int get_alert(struct scaffold *s, struct err *e)
 {
     struct stat st;
-    if (stat(s->o->from, &st) == 0 || !is_fingerprint(s->o->from))
-        return read_alert(s, s->o->from, e);
-    return find_alert(s, s->o->from, e);
+    if (stat(s->o->scaffold_from, &st) == 0 || !is_fingerprint(s->o->scaffold_from))
+        return read_alert(s, s->o->scaffold_from, e);
+    return find_alert(s, s->o->scaffold_from, e);
 }
 
 /* ---- the spec ---- */
@@ -304,7 +304,7 @@ static char *pretty_alert(const struct scaffold *s)
 static int write_files(const struct scaffold *s, const struct decided *d, moment_t now, char **spec_r, struct err *e)
 {
     struct stat st;
-    const char *dir = s->o->to != NULL ? s->o->to : stat("spec", &st) == 0 && S_ISDIR(st.st_mode) ? "spec" : ".";
+    const char *dir = s->o->scaffold_to != NULL ? s->o->scaffold_to : stat("spec", &st) == 0 && S_ISDIR(st.st_mode) ? "spec" : ".";
     const char *alertname = alert_set_alertname(s->set, alert_set_at(s->set, 0));
     struct buf base = {0}, spec = {0}, fixture = {0};
     add_name(&base, d->policy, 60);
@@ -388,7 +388,7 @@ int spec_new(int argc, char **argv)
         options_deinit(&o);
         return EXIT_DONE;
     }
-    if (rc == 0 && o.from == NULL)
+    if (rc == 0 && o.scaffold_from == NULL)
         rc = err_set(&e, ERR_USAGE, "no alert: give --from FILE, or --from FINGERPRINT");
     if (rc != 0) {
         options_deinit(&o);

@@ -17,12 +17,13 @@ const struct verb verbs[] = {
      "KELOS_TASK_NAME, KELOS_TASKSPAWNER, KELOS_BRANCH, KELOS_MODEL, KELOS_AGENT_TYPE, KELOS_ALERT_FINGERPRINT and\n"
      "KELOS_ALERTNAME in its environment. Its exit code makes the Task Succeeded or Failed.\n\n"
      "With --store kube (in a pod: without any --store) Tasks are objects of the cluster. The AlertSpawners of the\n"
-     "namespace (-n; by default the context's or the pod's), or of all (-A), are watched, and the documents of -f, too.\n\n"
+     "namespace (-n; by default the context's or the pod's), or of all (-A), are watched, and the documents of -f, too.\n"
+     "Of several replicas one acts, the holder of the Lease; the others stand by. At its end it hands the Lease over.\n\n"
      "Examples:\n"
      "  alertspawner run -f examples/ --alertmanager http://localhost:9093\n"
      "  alertspawner run -f spawner.yaml --exec 'claude -p --permission-mode acceptEdits'\n"
      "  alertspawner run --store kube -A",
-     CYCLE_OPTIONS | TAKES_EXEC | TAKES_SERVE, 0, 0, verb_run},
+     CYCLE_OPTIONS | TAKES_LEASE | TAKES_EXEC | TAKES_SERVE, 0, 0, verb_run},
     {"once", "One cycle for every spawner, then exit.", "-f FILE [-f ...] | --store kube",
      "Prints one decision for every alert. Exits 1 when a cycle failed or a decision is an error.\n\n"
      "Example:\n  alertspawner once -f examples/ --alertmanager http://localhost:9093",
@@ -68,6 +69,28 @@ const struct verb verbs[] = {
      "  alertspawner check -f examples/ --policies policies.d\n"
      "  alertspawner check --policies policies.d",
      TAKES_DOCUMENTS | TAKES_POLICIES | POLICIES_WILL_DO, 0, 0, verb_check},
+    {"record", "Save what an Alertmanager answers, for replay.", "DIR --alertmanager URL | -f FILE",
+     "Asks every --interval for all firing alerts, whatever the documents select, and appends each answer to the\n"
+     "recording DIR; failed polls are recorded as such. Ends after --for, or with SIGINT or SIGTERM; started again it goes\n"
+     "on. With -f it asks each Alertmanager of the documents, with their credentials, which are not recorded.\n\n"
+     "--redact replaces values, the same one always by the same pseudonym, so that alerts still group as they did:\n"
+     "what is kept and what is not stands in docs/replay.md.\n\n"
+     "Examples:\n"
+     "  alertspawner record monday --alertmanager http://localhost:9093 --for 24h\n"
+     "  alertspawner record monday -f examples/ --redact label=instance --redact secrets",
+     TAKES_DOCUMENTS | TAKES_SOURCE | TAKES_RECORD | URL_WILL_DO, 1, 1, verb_record},
+    {"replay", "What the policies would have done with a recording.", "RECORDING... -f FILE [--policies DIR [--against DIR]]",
+     "Runs documents and policies through what an Alertmanager answered over time, with the cycles of a running engine, a\n"
+     "virtual clock and virtual Tasks that end after --task-duration; touches nothing. Prints Tasks per hour and policy,\n"
+     "decisions by reason, waits and storms; with --against (or --against-documents) also every Task that --policies adds,\n"
+     "removes or moves, and why, on both sides.\n\n"
+     "RECORDING is what record made (a directory or files of it), or a directory of files with one array of alerts each,\n"
+     "as curl saves it; of several, polls are taken in the order of time.\n\n"
+     "Examples:\n"
+     "  alertspawner replay monday -f examples/ --policies policies.d\n"
+     "  alertspawner replay monday -f examples/ --policies new.d --against policies.d --html difference.html",
+     TAKES_DOCUMENTS | TAKES_URL | TAKES_POLICIES | TAKES_OUTPUT | TAKES_AGAINST | TAKES_WINDOW | TAKES_VIRTUAL, 1, 1000,
+     verb_replay},
     {"spec", "Run specs of policies: busted's describe, it and assert.", "[options] [FILE|DIR ...]", "", READS_ITSELF, 0, 0, NULL},
     {"version", "Print the version.", "", "One line, for scripts.", 0, 0, 0, verb_version},
     {0},

@@ -67,6 +67,8 @@ struct cycle_row {
     const char *task;      /* name, or "" */
     const char *policy;    /* which policy judged, or "" */
     const char *policy_hash; /* of its reload unit, or "" */
+    const char *policy_file; /* "payments.lua", or "" */
+    moment_t starts_at;    /* of the alert; MOMENT_NONE when it cannot be read */
     moment_t eligible_at;  /* verdict wait: when it may come; MOMENT_NONE: unknown */
     size_t notes;          /* that its policy made, see cycle_row_note */
 };

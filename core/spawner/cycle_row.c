@@ -188,6 +188,9 @@ static void policy_of_row(const struct cycle *c, uint32_t policy, struct cycle_r
 {
     row->policy = judge_policy_name(c->judge, policy);
     row->policy_hash = judge_policy_info(c->judge, policy)->hash;
+    row->policy_file = judge_policy_info(c->judge, policy)->file;
+    if (row->policy_file == NULL) /* one that is not loaded has only a name */
+        row->policy_file = "";
 }
 
 /* A Task that its policy cancelled, or would not say. */
@@ -197,9 +200,12 @@ static void ending_row(struct cycle *c, const struct ending *end, struct cycle_r
     identity_format(end->task->identity, row->fingerprint);
     row->alertname = end->task->alertname != NULL ? end->task->alertname : "";
     row->task = end->task->name;
+    row->starts_at = end->task->starts_at;
     row->policy = end->task->policy;
-    if (policy != NULL)
+    if (policy != NULL) {
         row->policy_hash = policy->hash;
+        row->policy_file = policy->file;
+    }
     set_reason(c, end->reason, end->answer->code, row);
     row->notes = end->answer->n_notes;
     buf_adds(&c->row_detail, end->detail != NULL ? end->detail : "");
@@ -214,6 +220,8 @@ void cycle_row(struct cycle *c, size_t n, struct cycle_row *row)
                               .task = "",
                               .policy = "",
                               .policy_hash = "",
+                              .policy_file = "",
+                              .starts_at = MOMENT_NONE,
                               .eligible_at = MOMENT_NONE};
     buf_clear(&c->row_detail);
     buf_adds(&c->row_detail, "");
@@ -226,6 +234,7 @@ void cycle_row(struct cycle *c, size_t n, struct cycle_row *row)
     if (r->fingerprint != 0 || r->reason != REASON_ERROR_ALERT)
         identity_format(r->fingerprint, row->fingerprint);
     row->alertname = alert_set_alertname(c->set, r);
+    row->starts_at = r->starts_at;
     if (r->reason != REASON_NONE) {
         row->reason = reason_code(r->reason);
         detail = alert_set_detail(c->set, r);

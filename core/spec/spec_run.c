@@ -305,12 +305,17 @@ static void on_nothing(uv_timer_t *t)
     (void)t;
 }
 
+static void on_idle_closed(uv_handle_t *h)
+{
+    free(h);
+}
+
 void spec_run(const struct spec_run_setup *setup, struct spec_run_end *end_r)
 {
     struct run r = {.setup = setup, .end = end_r, .n = setup->n_files};
     const cJSON *timeout = cJSON_GetObjectItemCaseSensitive(setup->options, "timeout");
     uint64_t began = uv_hrtime();
-    uv_timer_t idle; /* keeps the loop */
+    uv_timer_t *idle = xcalloc(1, sizeof *idle); /* keeps the loop */
     r.test_us = cJSON_IsNumber(timeout) ? (int64_t)(timeout->valuedouble * 1e6) : 2 * MOMENT_SECOND;
     r.together = r.n > 1 && cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(setup->options, "auto-insulate"));
     if (r.together)
@@ -322,12 +327,12 @@ void spec_run(const struct spec_run_setup *setup, struct spec_run_end *end_r)
         r.files[i] = (struct file){.run = &r, .path = setup->files[i]};
     for (size_t i = 0; i < setup->n_outs; i++)
         setup->outs[i].format->begin(&setup->outs[i]);
-    uv_timer_init(setup->loop, &idle);
-    uv_timer_start(&idle, on_nothing, 1000, 1000);
+    uv_timer_init(setup->loop, idle);
+    uv_timer_start(idle, on_nothing, 1000, 1000);
     start_more(&r);
     while (r.running > 0)
         uv_run(setup->loop, UV_RUN_DEFAULT);
-    uv_close((uv_handle_t *)&idle, NULL);
+    uv_close((uv_handle_t *)idle, on_idle_closed); /* by whoever runs the loop next */
     for (; r.next < r.n; r.next++)
         r.files[r.next].state = FILE_DONE; /* never began */
     report_ready(&r);

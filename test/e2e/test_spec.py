@@ -130,7 +130,8 @@ def test_which_tests_run(project):
     assert shuffled["seed"] == 7 and shuffled["shuffled"] and shuffled["successes"] == 3
     again = [line["name"] for line in project.lines(*PATIENT, "--shuffle", "--seed", "7") if line["kind"] == "test"]
     assert again == [line["name"] for line in project.lines(*PATIENT, "--shuffle", "--seed", "7") if line["kind"] == "test"]
-    assert project.lines(*PATIENT, "--repeat", "3")[-1]["successes"] == 9
+    rounds = [line for line in project.lines(*PATIENT, "--repeat", "3") if line["kind"] == "summary"]
+    assert [(r["run"], r["successes"]) for r in rounds] == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_options_of_a_file(project):
