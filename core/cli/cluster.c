@@ -12,7 +12,11 @@
 #include <unistd.h>
 
 #define TOKEN_FILE "/var/run/secrets/kubernetes.io/serviceaccount/token"
-enum { SECRET_MS = 10000 };
+enum {
+    SECRET_MS = 10000,
+    QPS = 100, /* a storm of 1,000 Tasks is over in some ten seconds; the server has its own fairness beyond that */
+    BURST = 200,
+};
 
 bool cluster_wanted(const struct options *o)
 {
@@ -33,7 +37,7 @@ int cluster_connect(uv_loop_t *loop, const struct options *o, struct cluster **c
 {
     struct cluster *c = xcalloc(1, sizeof *c);
     struct kube_config_source source = {.kubeconfig = o->kubeconfig, .context = o->context};
-    struct kube_client_options options = {.user_agent = "alertspawner/" AS_VERSION};
+    struct kube_client_options options = {.user_agent = "alertspawner/" AS_VERSION, .qps = QPS, .burst = BURST};
     struct kube_config *config = NULL;
     c->loop = loop;
     *cluster_r = c;

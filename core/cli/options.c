@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/moment.h"
 #include "cli/cluster.h"
+#include "spawner/checks.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -37,6 +38,8 @@ enum {
     O_TRACE,
     O_ENGINE,
     O_LOG_LEVEL,
+    O_SCAFFOLD_FROM,
+    O_SCAFFOLD_TO,
     O_AGAINST,
     O_AGAINST_DOCUMENTS,
     O_HTML,
@@ -53,6 +56,7 @@ enum {
     O_KUBECONFIG,
     O_CONTEXT,
     O_TAKE_TASKSPAWNERS,
+    O_LEASE,
 };
 
 static const struct row {
@@ -76,6 +80,8 @@ static const struct row {
      "where Tasks live (default in a pod: kube; else sqlite, $XDG_STATE_HOME/alertspawner/tasks.db)"},
     {TAKES_CLUSTER, O_KUBECONFIG, "kubeconfig", "FILE", "of --store kube (default $KUBECONFIG, ~/.kube/config, the pod's account)"},
     {TAKES_CLUSTER, O_CONTEXT, "context", "NAME", "of the kubeconfig (default its current-context)"},
+    {TAKES_LEASE, O_LEASE, "lease", "NAME|none",
+     "of --store kube: the Lease by which replicas elect who acts (default alertspawner)"},
     {TAKES_OBJECTS, O_TAKE_TASKSPAWNERS, "take-taskspawners", NULL,
      "also TaskSpawner objects annotated alerts.kelos.dev/engine: alertspawner"},
     {TAKES_PHASE, O_PHASE, "phase", "PHASE", "Succeeded or Failed"},
@@ -104,6 +110,8 @@ static const struct row {
     {TAKES_VIRTUAL, O_TASK_FAILURES, "task-failures", "PERCENT", "how many Tasks fail (default 0); always the same ones"},
     {TAKES_SERVE, O_LISTEN, "listen", "ADDR",
      "metrics and health: HOST:PORT, :PORT or none (default 127.0.0.1:8080; :8080 in a cluster)"},
+    {TAKES_SCAFFOLD, O_SCAFFOLD_FROM, "from", "FINGERPRINT|FILE", "the alert: a file, or one that is active"},
+    {TAKES_SCAFFOLD, O_SCAFFOLD_TO, "to", "DIR", "where the spec and the alert are written (default: spec, if it is there)"},
     {TAKES_SERVE, O_LOG, "decision-log", "FILE|-", "decisions as JSON lines: what happened, and what changed for an alert"},
     {TAKES_SERVE, O_LOG_SIZE, "decision-log-size", "N", "rotate it at this size (default 100Mi; Ki, Mi, Gi)"},
     {TAKES_SERVE, O_LOG_KEEP, "decision-log-keep", "N", "rotated files that are kept: FILE.1 to FILE.N (default 5)"},
@@ -229,6 +237,9 @@ static int take(struct options *o, int code, const char *arg, struct err *e)
     case O_CONTEXT:
         o->context = arg;
         return 0;
+    case O_LEASE:
+        o->lease = arg;
+        return 0;
     case O_TAKE_TASKSPAWNERS:
         o->take_task_spawners = true;
         return 0;
@@ -291,6 +302,12 @@ static int take(struct options *o, int code, const char *arg, struct err *e)
     case O_LISTEN:
         o->listen = arg;
         return 0;
+    case O_SCAFFOLD_FROM:
+        o->scaffold_from = arg;
+        return 0;
+    case O_SCAFFOLD_TO:
+        o->scaffold_to = arg;
+        return 0;
     case O_LOG:
         o->decision_log = arg;
         return 0;
@@ -326,12 +343,16 @@ static int check_args(const struct verb *verb, const struct options *o, struct e
     if ((verb->takes & URL_WILL_DO) && o->n_documents == 0)
         return o->alertmanager != NULL ? 0 : err_set(e, ERR_USAGE, "nobody to ask: give --alertmanager URL or -f FILE");
     bool kube = (verb->takes & TAKES_CLUSTER) && cluster_wanted(o);
+    if ((verb->takes & TAKES_SCAFFOLD) != 0)
+        return 0;
     if ((verb->takes & TAKES_DOCUMENTS) && o->n_documents == 0 && !(verb->takes & (TAKES_WHY | TAKES_DECIDE)) &&
         !((verb->takes & TAKES_OBJECTS) && kube))
         return err_set(e, ERR_USAGE, "no documents: give -f FILE, -f DIR or -f -%s",
                        verb->takes & TAKES_OBJECTS ? "; or --store kube, for the AlertSpawners of a cluster" : "");
-    if ((o->kubeconfig != NULL || o->context != NULL || o->take_task_spawners) && !kube)
-        return err_set(e, ERR_USAGE, "--kubeconfig, --context and --take-taskspawners are for --store kube");
+    if ((o->kubeconfig != NULL || o->context != NULL || o->take_task_spawners || o->lease != NULL) && !kube)
+        return err_set(e, ERR_USAGE, "--kubeconfig, --context, --lease and --take-taskspawners are for --store kube");
+    if (o->lease != NULL && !name_is_subdomain(o->lease, 253))
+        return err_set(e, ERR_USAGE, "--lease %s: the name of a Lease has lower case letters, digits, - and .", o->lease);
     if (o->exec != NULL && kube)
         return err_set(e, ERR_USAGE, "--exec runs the Tasks of a local store; with --store kube the Kelos controller runs "
                                      "them in the cluster: leave one of the two out");

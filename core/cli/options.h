@@ -32,7 +32,9 @@ enum {
     URL_WILL_DO = 1 << 21,    /* with TAKES_DOCUMENTS: --alertmanager without any -f is enough */
     TAKES_SERVE = 1 << 12,    /* --listen --decision-log... */
     TAKES_CLUSTER = 1 << 18,  /* --kubeconfig --context */
+    TAKES_LEASE = 1 << 26,    /* --lease */
     TAKES_OBJECTS = 1 << 19,  /* -A --take-taskspawners; with --store kube no -f is needed */
+    TAKES_SCAFFOLD = 1 << 29, /* --from --to; with TAKES_DOCUMENTS: -f is no must */
     READS_ITSELF = 1 << 30,   /* the verb reads its command line itself: spec_options.h */
     TAKES_EXPLAIN = 1 << 16,  /* --explain */
     TAKES_WHY = 1 << 17,      /* --at --trace */
@@ -51,6 +53,7 @@ struct options {
     int64_t timeout_us;          /* default 30 s */
     const char *phase, *message;
     const char *alert, *spawner;
+    const char *scaffold_from, *scaffold_to; /* spec new */
     const char *exec, *exec_output;
     int exec_parallel;
     const char **annotations;    /* "name=value" */
@@ -72,6 +75,7 @@ struct options {
     bool decision_log_all;
     const char *kubeconfig, *context;
     bool take_task_spawners;
+    const char *lease;          /* name of the election's Lease, "none"; NULL: the default */
     bool explain, trace;
     const char *engine; /* URL of a running one */
     int64_t at; /* moment_t; MOMENT_NONE: now */

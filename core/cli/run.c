@@ -2,6 +2,7 @@
  * cli/reload.c; here is the life of the process: start, signals, the end. */
 #include "base/log.h"
 #include "base/mem.h"
+#include "cli/election.h"
 #include "cli/engine.h"
 #include "cli/reload.h"
 #include "cli/serve.h"
@@ -28,6 +29,7 @@ struct run {
     struct reload *reload;
     struct exec *exec;
     struct serve *serve;
+    struct election *election; /* of --store kube; else NULL */
     struct decision_log *decisions; /* or NULL */
     struct why_route *why;
     uv_signal_t term, intr, hup;
@@ -35,9 +37,20 @@ struct run {
     bool stopping, cycles_ended, exec_ended;
 };
 
+static void on_handed_over(void *arg)
+{
+    struct run *r = arg;
+    uv_stop(&r->engine.loop);
+}
+
+/* Nothing of ours is in flight any more: another replica may act. */
 static void end_if_idle(struct run *r)
 {
-    if (r->cycles_ended && r->exec_ended)
+    if (!r->cycles_ended || !r->exec_ended)
+        return;
+    if (r->election != NULL)
+        election_stop(r->election, on_handed_over, r);
+    else
         uv_stop(&r->engine.loop);
 }
 
@@ -142,6 +155,21 @@ static void on_policies_changed(void *arg)
         watches_poke_all(r->watches);
 }
 
+/* A new leader first reads what the old one wrote: no cycle begins before the store has listed anew. */
+static void on_leader(void *arg, bool leads)
+{
+    struct run *r = arg;
+    if (r->stopping)
+        return;
+    if (leads) {
+        cluster_refresh(r->engine.cluster);
+        reload_now(r->reload);
+    }
+    watches_hold(r->watches, !leads);
+    if (!leads)
+        watches_cancel(r->watches); /* what they still want to write is refused anyway */
+}
+
 static int start(struct run *r, const struct options *o, struct err *e)
 {
     if (o->exec != NULL) {
@@ -152,6 +180,12 @@ static int start(struct run *r, const struct options *o, struct err *e)
     if (start_decision_log(r, o, e) != 0)
         return -1;
     r->watches = watches_create(&r->engine.env, on_cycle_done, r);
+    if (r->engine.cluster != NULL) {
+        watches_hold(r->watches, true); /* until we lead */
+        if (election_start(&r->engine.loop, r->engine.cluster, o, on_leader, r, &r->election, e) != 0)
+            return -1;
+        election_tell(r->election, serve_health(r->serve), r->engine.metrics);
+    }
     if (reload_start(&r->engine.loop, o, r->watches, r->engine.cluster, &r->reload, e) != 0)
         return -1;
     if (policy_set_follow(r->engine.policies, &r->engine.loop, r->engine.pool, &r->engine.env.limits,
@@ -216,6 +250,7 @@ int verb_run(const struct options *o)
     reload_free(&r.reload);
     watches_free(&r.watches);
     exec_free(&r.exec);
+    election_free(&r.election);
     decision_log_close(&r.decisions);
     close_handles(&r);
     engine_close(&r.engine);

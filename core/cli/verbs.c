@@ -17,12 +17,13 @@ const struct verb verbs[] = {
      "KELOS_TASK_NAME, KELOS_TASKSPAWNER, KELOS_BRANCH, KELOS_MODEL, KELOS_AGENT_TYPE, KELOS_ALERT_FINGERPRINT and\n"
      "KELOS_ALERTNAME in its environment. Its exit code makes the Task Succeeded or Failed.\n\n"
      "With --store kube (in a pod: without any --store) Tasks are objects of the cluster. The AlertSpawners of the\n"
-     "namespace (-n; by default the context's or the pod's), or of all (-A), are watched, and the documents of -f, too.\n\n"
+     "namespace (-n; by default the context's or the pod's), or of all (-A), are watched, and the documents of -f, too.\n"
+     "Of several replicas one acts, the holder of the Lease; the others stand by. At its end it hands the Lease over.\n\n"
      "Examples:\n"
      "  alertspawner run -f examples/ --alertmanager http://localhost:9093\n"
      "  alertspawner run -f spawner.yaml --exec 'claude -p --permission-mode acceptEdits'\n"
      "  alertspawner run --store kube -A",
-     CYCLE_OPTIONS | TAKES_EXEC | TAKES_SERVE, 0, 0, verb_run},
+     CYCLE_OPTIONS | TAKES_LEASE | TAKES_EXEC | TAKES_SERVE, 0, 0, verb_run},
     {"once", "One cycle for every spawner, then exit.", "-f FILE [-f ...] | --store kube",
      "Prints one decision for every alert. Exits 1 when a cycle failed or a decision is an error.\n\n"
      "Example:\n  alertspawner once -f examples/ --alertmanager http://localhost:9093",

@@ -14,6 +14,7 @@
 #define DURATION       (15 * MOMENT_SECOND)
 #define RENEW_DEADLINE (10 * MOMENT_SECOND)
 #define RETRY_PERIOD   (2 * MOMENT_SECOND)
+#define RELEASE_PATIENCE (2 * MOMENT_SECOND) /* somebody waits for our end */
 
 struct lease {
     struct kube_client *client;
@@ -176,7 +177,8 @@ static void on_wrote(void *arg, cJSON *object, const struct err *e)
 static int ask(struct lease *l, enum lease_do what, struct err *e)
 {
     const struct kube_ref ref = {.resource = &kube_leases, .ns = l->ns, .name = l->name};
-    const struct kube_options o = {.timeout_us = l->state.renew_deadline / 2, .urgent = true, .once = true};
+    int64_t patience = what == LEASE_RELEASE ? RELEASE_PATIENCE : l->state.renew_deadline / 2;
+    const struct kube_options o = {.timeout_us = patience, .urgent = true, .once = true};
     if (what == LEASE_GET)
         return kube_get(l->client, &ref, &o, on_got, l, &l->call, e);
     cJSON *object = write_record(l, &l->state.writing);

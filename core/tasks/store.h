@@ -52,6 +52,7 @@ struct spawner_facts {
     size_t n_keys;
     uint64_t total_created;   /* Tasks ever created by this spawner, retriggers included */
 };
+void task_fact_deinit(struct task_fact *fact);
 void spawner_facts_free(struct spawner_facts **facts);
 /* By bisection; NULL if none. */
 const struct task_fact *spawner_facts_task(const struct spawner_facts *f, const char *name);

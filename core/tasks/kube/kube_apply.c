@@ -177,7 +177,6 @@ static int next_creation(struct operation *op)
     for (; op->i < op->changes.n_creates; op->i++) {
         if (op->results[op->i].outcome != STORE_CREATED || !may_try(op, op->i))
             continue;
-        op->unknown = false;
         op->tries = 0;
         return create_start(op);
     }
@@ -227,7 +226,6 @@ static int creation_answered(struct operation *op)
     if (op->why.kind == ERR_NONE) {
         created(op, task);
     } else if (op->why.kind == ERR_EXISTS || op->why.kind == ERR_TIMEOUT || op->why.kind == ERR_UNREACHABLE) {
-        op->unknown = op->unknown || op->why.kind != ERR_EXISTS;
         op->create_error = op->why;
         rc = look_up(op);
     } else {
@@ -237,11 +235,24 @@ static int creation_answered(struct operation *op)
     return rc;
 }
 
-/* Is it what we sent? Only asked when an answer did not come. */
+/* Is it what we sent? An answer that did not come, or (libcurl sends a request again when a kept connection turns out to
+ * be dead) that came to the first of two, looks like a name that is taken. */
 static bool is_this(const struct operation *op, const struct task_extract *t)
 {
     const struct store_create *c = &op->changes.creates[op->i];
     return t->ordinal == op->total + 1 && t->identity == c->identity && !t->deleting;
+}
+
+/* A Task of ours that the index did not know: its ordinal is taken, too. */
+static void learn(struct operation *op, const cJSON *task, const struct task_extract *t)
+{
+    struct kept *k = op->slot->kept;
+    struct task_fact fact =
+        task_extract_fact(t, kube_name(task), kube_uid(task), kube_version(task), op->slot->name, op->uid);
+    kept_adopt(k, &fact, 1, op->now);
+    if (k->total > op->total)
+        op->total = k->total;
+    task_fact_deinit(&fact);
 }
 
 static void name_is_taken(struct operation *op, const cJSON *task)
@@ -253,7 +264,7 @@ static void name_is_taken(struct operation *op, const cJSON *task)
         err_set(&e, ERR_CONFLICT, "task %s name collides with an existing Task not owned by spawner %s", c->name,
                 op->slot->name);
         not_created(op, STORE_EXISTS_FOREIGN, &e);
-    } else if (op->unknown && is_this(op, t)) {
+    } else if (is_this(op, t)) {
         created(op, task);
     } else if (t->deleting) {
         index_put(op, task);
@@ -261,6 +272,7 @@ static void name_is_taken(struct operation *op, const cJSON *task)
         not_created(op, STORE_DELETING, &e);
     } else {
         index_put(op, task);
+        learn(op, task, t);
         err_set(&e, ERR_CONFLICT, "Task %s exists already", c->name);
         not_created(op, STORE_EXISTS_OURS, &e);
     }

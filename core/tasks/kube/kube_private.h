@@ -79,7 +79,6 @@ struct operation {
     size_t i;                  /* item of the state */
     int tries;
     uint64_t total;            /* ordinal of the last Task created */
-    bool unknown;              /* a creation may have been carried out, or not */
     struct err create_error;   /* why its name is looked up */
     bool given_up;             /* the server does not answer: the rest is not tried */
     uint64_t deadline;         /* of the state; 0: none, see operation_wait */

@@ -18,6 +18,6 @@ void task_extract_free(struct task_extract **t);
 /* Is it that spawner's by label, which is how Tasks are found (contract: a Task without the label is met when its name is
  * taken)? */
 bool task_extract_labelled(const struct task_extract *t, const char *spawner);
-/* Copies; free with spawner_facts_free. */
+/* Copies: task_fact_deinit. */
 struct task_fact task_extract_fact(const struct task_extract *t, const char *name, const char *uid,
                                    const char *resource_version, const char *spawner, const char *spawner_uid);

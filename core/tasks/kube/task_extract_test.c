@@ -22,15 +22,6 @@ static struct task_fact fact(const char *json, const char *spawner, const char *
     return f;
 }
 
-static void drop(struct task_fact *f)
-{
-    free(f->name);
-    free(f->uid);
-    free(f->resource_version);
-    free(f->policy);
-    free(f->alertname);
-}
-
 static void test_all_of_it(void **state)
 {
     (void)state;
@@ -50,7 +41,7 @@ static void test_all_of_it(void **state)
     assert_false(f.deleting);
     assert_string_equal(f.policy, "p");
     assert_string_equal(f.alertname, "A");
-    drop(&f);
+    task_fact_deinit(&f);
 }
 
 static void test_strange_ones(void **state)
@@ -71,11 +62,11 @@ static void test_strange_ones(void **state)
         assert_true(f.starts_at == MOMENT_NONE);
         assert_int_equal(f.phase, TASK_NEW);
         assert_false(f.owned);
-        drop(&f);
+        task_fact_deinit(&f);
     }
     struct task_fact f = fact("{\"status\":{\"phase\":\"Paused\"}}", "s", ""); /* of a later Kelos: active */
     assert_false(task_phase_terminal(f.phase));
-    drop(&f);
+    task_fact_deinit(&f);
 }
 
 /* The four cases of ownership, and an object that is going. */
@@ -101,7 +92,7 @@ static void test_ownership(void **state)
         struct task_fact f = fact(cases[i].json, "s", "mine");
         assert_int_equal(f.owned, cases[i].owned);
         assert_true(f.deleting);
-        drop(&f);
+        task_fact_deinit(&f);
     }
 }
 
