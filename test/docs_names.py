@@ -20,6 +20,7 @@ for f in files:
     if f.suffix in SOURCES:
         words.update(re.findall(r"\w+", f.read_text(errors="replace")))
 words.update("e2e_" + f.stem.removeprefix("test_") for f in files if f.match("test/e2e/test_*.py"))
+words.update("kube_" + f.stem.removeprefix("test_") for f in files if f.match("test/kube/test_*.py"))
 
 
 def wrong(page, code):

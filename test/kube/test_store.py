@@ -254,6 +254,29 @@ def test_secrets_by_name(into, am, serve):
     assert {verb for verb, what, *_ in asked if what == "secrets"} == {"get"}
 
 
+def test_an_object_never_gets_the_engines_own_secrets(into, serve):
+    """Who may write an AlertSpawner must not get --secrets or a Secret of -f sent to a server of their own."""
+    from harness import sends
+    seen = []
+
+    def answer(handler):
+        seen.append(handler.headers.get("Authorization"))
+        sends(b"[]")(handler)
+    source = serve(answer)
+    mounted = into.engine.directory / "secrets" / "mine"
+    mounted.mkdir(parents=True)
+    (mounted / "ALERTMANAGER_TOKEN").write_text("the engine's")
+    document = into.engine.write({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "filed", "namespace": into.ns},
+                                  "stringData": {"ALERTMANAGER_TOKEN": "the file's"}})
+    into.put(alert_spawner("a", source.url, {"secretRef": {"name": "mine"}}))
+    into.put(alert_spawner("b", source.url, {"secretRef": {"name": "filed"}}))
+    done = into("once", "-f", document, "--secrets", mounted.parent, code=1)
+    assert seen == [] and (done.stdout + done.stderr).count("no Secret") >= 2
+    path = into.engine.write(spawner("c", source.url, {"secretRef": {"name": "mine"}}))  # of a file it is what is asked for
+    into("once", "-f", path, "--secrets", mounted.parent)
+    assert seen == ["Bearer the engine's"]
+
+
 def test_get_and_delete(into, am):
     am.fire({"alertname": "Disk", "pod": "a"})
     into.put(alert_spawner("s", am.url))
