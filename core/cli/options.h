@@ -31,7 +31,7 @@ enum {
     URL_WILL_DO = 1 << 21,    /* with TAKES_DOCUMENTS: --alertmanager without any -f is enough */
     TAKES_SERVE = 1 << 12,    /* --listen --decision-log... */
     TAKES_CLUSTER = 1 << 18,  /* --kubeconfig --context */
-    TAKES_LEASE = 1 << 20,    /* --lease */
+    TAKES_LEASE = 1 << 26,    /* --lease */
     TAKES_OBJECTS = 1 << 19,  /* -A --take-taskspawners; with --store kube no -f is needed */
     READS_ITSELF = 1 << 30,   /* the verb reads its command line itself: spec_options.h */
     TAKES_EXPLAIN = 1 << 16,  /* --explain */
