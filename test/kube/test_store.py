@@ -338,3 +338,39 @@ def test_taskspawners_of_kelos(engine, cluster, namespace, am):
         assert "status" not in cluster.admin.get(f"{path}/theirs")
     finally:
         cluster.adopt(False)
+
+
+def test_ready_and_measured(into, am):
+    """/readyz and /metrics over HTTP: whether Tasks and spawners are watched, and how the API server answers."""
+    import re
+    import urllib.error
+    import urllib.request
+    from harness import free_port
+    am.fire({"alertname": "Disk", "pod": "a"})
+    into.put(alert_spawner("s", am.url, {"secretRef": {"name": "missing"}}))
+    into.put(alert_spawner("t", am.url))
+    port = free_port()
+    into.engine.start("run", *into.args, "--lease", "none", "--listen", f"127.0.0.1:{port}")
+
+    def ask(path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            return answer.read().decode()
+
+    def ready():
+        try:
+            return ask("/readyz?format=json")
+        except (urllib.error.HTTPError, urllib.error.URLError):
+            return None
+    assert "Tasks and spawners are watched" in wait_until(ready, "ready")
+    wait_until(into.tasks, "a Task")
+    wait_until(lambda: into.status("t").get("completedPolls"), "its status")
+    metrics = ask("/metrics")
+
+    def count(verb, resource, code):
+        name = f'alertspawner_kube_requests_total{{verb="{verb}",resource="{resource}",code="{code}"}}'
+        found = re.search(re.escape(name) + r" (\d+)", metrics)
+        assert found, metrics
+        return int(found.group(1))
+    assert count("create", "tasks", 201) == 1 and count("list", "tasks", 200) >= 1
+    assert count("get", "secrets", 404) >= 1 and count("patch", "alertspawners", 200) >= 2
+    assert 'alertspawner_kube_request_duration_seconds_count{verb="create",resource="tasks"} 1' in metrics
