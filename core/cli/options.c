@@ -38,6 +38,8 @@ enum {
     O_TRACE,
     O_ENGINE,
     O_LOG_LEVEL,
+    O_SCAFFOLD_FROM,
+    O_SCAFFOLD_TO,
     O_AGAINST,
     O_AGAINST_DOCUMENTS,
     O_HTML,
@@ -104,6 +106,8 @@ static const struct row {
     {TAKES_VIRTUAL, O_TASK_FAILURES, "task-failures", "PERCENT", "how many Tasks fail (default 0); always the same ones"},
     {TAKES_SERVE, O_LISTEN, "listen", "ADDR",
      "metrics and health: HOST:PORT, :PORT or none (default 127.0.0.1:8080; :8080 in a cluster)"},
+    {TAKES_SCAFFOLD, O_SCAFFOLD_FROM, "from", "FINGERPRINT|FILE", "the alert: a file, or one that is active"},
+    {TAKES_SCAFFOLD, O_SCAFFOLD_TO, "to", "DIR", "where the spec and the alert are written (default: spec, if it is there)"},
     {TAKES_SERVE, O_LOG, "decision-log", "FILE|-", "decisions as JSON lines: what happened, and what changed for an alert"},
     {TAKES_SERVE, O_LOG_SIZE, "decision-log-size", "N", "rotate it at this size (default 100Mi; Ki, Mi, Gi)"},
     {TAKES_SERVE, O_LOG_KEEP, "decision-log-keep", "N", "rotated files that are kept: FILE.1 to FILE.N (default 5)"},
@@ -288,6 +292,12 @@ static int take(struct options *o, int code, const char *arg, struct err *e)
     case O_LISTEN:
         o->listen = arg;
         return 0;
+    case O_SCAFFOLD_FROM:
+        o->scaffold_from = arg;
+        return 0;
+    case O_SCAFFOLD_TO:
+        o->scaffold_to = arg;
+        return 0;
     case O_LOG:
         o->decision_log = arg;
         return 0;
@@ -323,6 +333,8 @@ static int check_args(const struct verb *verb, const struct options *o, struct e
     if ((verb->takes & URL_WILL_DO) && o->n_documents == 0)
         return o->alertmanager != NULL ? 0 : err_set(e, ERR_USAGE, "nobody to ask: give --alertmanager URL or -f FILE");
     bool kube = (verb->takes & TAKES_CLUSTER) && cluster_wanted(o);
+    if ((verb->takes & TAKES_SCAFFOLD) != 0)
+        return 0;
     if ((verb->takes & TAKES_DOCUMENTS) && o->n_documents == 0 && !(verb->takes & TAKES_WHY) &&
         !((verb->takes & TAKES_OBJECTS) && kube))
         return err_set(e, ERR_USAGE, "no documents: give -f FILE, -f DIR or -f -%s",

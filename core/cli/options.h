@@ -33,6 +33,7 @@ enum {
     TAKES_CLUSTER = 1 << 18,  /* --kubeconfig --context */
     TAKES_LEASE = 1 << 26,    /* --lease */
     TAKES_OBJECTS = 1 << 19,  /* -A --take-taskspawners; with --store kube no -f is needed */
+    TAKES_SCAFFOLD = 1 << 29, /* --from --to; with TAKES_DOCUMENTS: -f is no must */
     READS_ITSELF = 1 << 30,   /* the verb reads its command line itself: spec_options.h */
     TAKES_EXPLAIN = 1 << 16,  /* --explain */
     TAKES_WHY = 1 << 17,      /* --at --trace */
@@ -51,6 +52,7 @@ struct options {
     int64_t timeout_us;          /* default 30 s */
     const char *phase, *message;
     const char *alert, *spawner;
+    const char *scaffold_from, *scaffold_to; /* spec new */
     const char *exec, *exec_output;
     int exec_parallel;
     const char *against, *html;

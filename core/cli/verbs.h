@@ -18,6 +18,7 @@ int verb_check(const struct options *o);
 int verb_why(const struct options *o);
 int verb_version(const struct options *o);
 int verb_spec(int argc, char **argv); /* also 3: less covered than asked for */
+int spec_new(int argc, char **argv);  /* its "new" */
 
 extern const struct verb verbs[]; /* ended by a NULL name */
 

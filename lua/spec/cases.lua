@@ -6,7 +6,8 @@
 --
 -- alert        the labels, or a whole alert as Alertmanager returns it (with "labels"), or {"from": "f.json", "labels": {...}}
 -- at           the time (default: a Wednesday morning)
--- last seen config group group_count firing created state priority_labels templates spawner namespace poll_interval: as for p:decide
+-- last         the earlier Task: as far as nothing else is said, one that succeeded half an hour ago
+-- seen config group group_count firing created state priority_labels templates spawner namespace poll_interval: as for p:decide
 -- expect       keep reason detail error key priority name title body prompt branch notes state retrigger retrigger_reason
 --              retrigger_detail resolve: that value; null: none. NAME_matches: a Lua pattern. NAME_contains: a part of it.
 --              NAME_file: a golden file. Moments may be written as text.
@@ -55,6 +56,9 @@ local function facts_of(case, p)
     local a, options = alert_of(case.alert), {may_fail = case.expect.error ~= nil or nil}
     for _, name in ipairs(QUESTION) do options[name] = case[name] end
     options.group, options.firing = alerts_of(case.group), alerts_of(case.firing)
+    if options.last then
+        options = policies.with_last(options)
+    end
     local facts = p:decide(a, options)
     if case.expect.resolve ~= nil then
         facts.resolve = p:resolve(a, options)
@@ -91,12 +95,17 @@ local function differs(facts, name, wanted)
     return wanted ~= got and said .. ", expected " .. formatter.text(wanted)
 end
 
--- Runs a case; what is not as expected fails the test, all of it in one message.
+-- Runs a case for the policy that p() answers; what is not as expected fails the test, all of it in one message.
 local function run(case, p, place)
-    if case.at then
-        clock.at(case.at)
+    local ok, facts = pcall(function()
+        if case.at then
+            clock.at(case.at)
+        end
+        return facts_of(case, p())
+    end)
+    if not ok then
+        error(type(facts) == "string" and place .. facts or facts, 0)
     end
-    local facts = facts_of(case, p)
     local names, wrong = {}, {}
     for name in pairs(case.expect) do names[#names + 1] = name end
     table.sort(names)
@@ -177,8 +186,10 @@ local function read(file, text)
         end
         local line = line_of(text, case.name)
         made[i] = {name = case.name, line = line, run = function()
-            p = p or policies.load(policy)
-            run(case, p, file .. ":" .. line .. ": ")
+            run(case, function()
+                p = p or policies.load(policy)
+                return p
+            end, file .. ":" .. line .. ": ")
         end}
     end
     return made

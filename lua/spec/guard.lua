@@ -30,12 +30,15 @@ function guard.run(descriptor, f, element)
     local function caught(value)
         local late = host.expired()
         status, trace = late and "error" or failure.kind(value), frame.trace(value, element.trace)
+        if late then -- wherever it was when the time was up, it is the spec's line that counts
+            value = string.gsub(tostring(value), "^%(spec%) [^:]*:%d+: ", "", 1)
+        end
         message, detail = sentence(value, trace), failure.detail(value)
     end
     local ok, result = host.guard(guard.timeout, caught, f)
     if not ok then
         if status == "success" then -- no memory: nobody was asked
-            status, trace = "error", frame.trace(result, element.trace)
+            status, trace = "error", element.trace or frame.trace(result)
             message = sentence(result or "not enough memory", trace)
         elseif status == "failure" and descriptor ~= "it" then
             status = "error"

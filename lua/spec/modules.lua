@@ -79,9 +79,9 @@ function modules.offer(name, f)
     built_in[name] = f
 end
 
--- Directories before the standard ones: a list of templates.
+-- Directories before the standard ones: templates, in a list or with ";" between them.
 function modules.prefix(templates)
-    local path = table.concat(templates, ";")
+    local path = type(templates) == "table" and table.concat(templates, ";") or templates
     package.path = path == "" and STANDARD or path .. ";" .. STANDARD
 end
 

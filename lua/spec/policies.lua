@@ -161,8 +161,8 @@ function Policy:decide(a, options)
     return decision.new(self:ask(a, options))
 end
 
--- An earlier Task: finished half an hour ago, unless told otherwise.
-local function with_last(options)
+-- Options with an earlier Task: finished half an hour ago, unless told otherwise.
+function policies.with_last(options)
     local now = clock.now()
     options = copy(options)
     local last = {task = "oncall-1", phase = "Succeeded", gone = false, created_at = now - 3600, completed_at = now - 1800,
@@ -174,7 +174,7 @@ end
 
 -- Does a new Task follow an earlier one?
 function Policy:retrigger(a, options)
-    local answer = self:ask(a, with_last(options))
+    local answer = self:ask(a, policies.with_last(options))
     local again = answer.retriggered
     decision.new(answer)
     if not again then
@@ -185,7 +185,7 @@ end
 
 -- What becomes of the Task of an alert that has resolved?
 function Policy:resolve(a, options)
-    local asked = with_last(options)
+    local asked = policies.with_last(options)
     asked.resolve = true
     if not (options and options.last) then
         asked.last.phase, asked.last.completed_at = "Pending", nil

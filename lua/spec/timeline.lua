@@ -119,6 +119,8 @@ local function judge(p, run, m, poll, options)
     a.startsAt = m.starts_at
     local d = p:decide(a, asked)
     poll.decision, poll.keep, poll.reason, poll.detail = d, d.keep, d.reason, d.detail
+    m.state = copy(m.state)
+    for name, value in pairs(d.state or {}) do m.state[name] = value end
     if not d.keep then
         poll.action = "drop"
         return
@@ -137,12 +139,9 @@ local function judge(p, run, m, poll, options)
     if p.shadow and (poll.action == "create" or poll.action == "retrigger") then
         poll.action = "shadow"
     elseif poll.action == "create" or poll.action == "retrigger" then
-        m.state = d.state
         m.task = create(run, m, now, d.name, poll.action)
         m.created[#m.created + 1] = now
         poll.task = m.task
-    else
-        m.state = d.state
     end
 end
 
