@@ -1,8 +1,9 @@
 -- api: what specs get by `require`: busted, luassert, say, and a little of what comes with them.
 
 local need = ...
-local bus, failure, files, frame, host, lifecycle, modules, tree, values, words =
-    need "bus", need "failure", need "files", need "frame", need "host", need "lifecycle", need "modules", need "tree", need "values", need "words"
+local bus, failure, files, frame, host = need "bus", need "failure", need "files", need "frame", need "host"
+local lifecycle, modules, tree, values, words =
+    need "lifecycle", need "modules", need "tree", need "values", need "words"
 local assert, match, mock, spy, stub = need "assertion", need "match", need "mock", need "spy", need "stub"
 local call, compare, names, snapshot = need "call", need "compare", need "names", need "snapshot"
 

@@ -1,5 +1,7 @@
 -- cases: tests without code. A file NAME_cases.json beside the specs is a list of cases for the policy NAME.lua (or
--- {"policy": "x.lua", "cases": [...]}), and is run by itself; a spec can also take them: for _, c in cases "x_cases.json" do it(c.name, c.run) end
+-- {"policy": "x.lua", "cases": [...]}), and is run by itself. A spec can take them, too:
+--
+--      for _, c in cases "x_cases.json" do it(c.name, c.run) end
 --
 --      {"name": "drops weekend warnings", "alert": {"alertname": "SlowQuery", "severity": "warning"},
 --       "at": "2026-03-07T10:00:00 Europe/Rome", "expect": {"keep": false, "reason": "noise"}}
@@ -20,8 +22,8 @@ local match, find, sub = string.match, string.find, string.sub
 
 local cases = {}
 
-local QUESTION = {"last", "seen", "config", "group", "group_count", "firing", "created", "state", "priority_labels", "templates",
-    "spawner", "namespace", "poll_interval"}
+local QUESTION = {"last", "seen", "config", "group", "group_count", "firing", "created", "state", "priority_labels",
+    "templates", "spawner", "namespace", "poll_interval"}
 local MEMBERS = {name = true, alert = true, at = true, expect = true, comment = true}
 for _, name in ipairs(QUESTION) do MEMBERS[name] = true end
 
@@ -77,7 +79,8 @@ local function differs(facts, name, wanted)
     local got = facts[fact]
     local said = fact .. " is " .. formatter.text(got)
     if how == "matches" then
-        return not (type(got) == "string" and find(got, wanted)) and said .. ", which does not match " .. formatter.text(wanted)
+        return not (type(got) == "string" and find(got, wanted)) and said .. ", which does not match " ..
+            formatter.text(wanted)
     elseif how == "contains" then
         return not (type(got) == "string" and find(got, wanted, 1, true)) and said .. ", which does not contain " ..
             formatter.text(wanted)
@@ -139,7 +142,8 @@ local function without_null(value)
 end
 
 local function check(case, number, names)
-    local where = "case " .. number .. (type(case) == "table" and type(case.name) == "string" and " (" .. case.name .. ")" or "")
+    local named = type(case) == "table" and type(case.name) == "string"
+    local where = "case " .. number .. (named and " (" .. case.name .. ")" or "")
     if type(case) ~= "table" then
         return where .. " is no object"
     elseif type(case.name) ~= "string" or case.name == "" then

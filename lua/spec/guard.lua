@@ -1,7 +1,8 @@
 -- guard: runs an element's function, and finds out how it ended.
 
 local need = ...
-local bus, failure, frame, host, pretty, tree = need "bus", need "failure", need "frame", need "host", need "pretty", need "tree"
+local bus, failure, frame, host, pretty, tree =
+    need "bus", need "failure", need "frame", need "host", need "pretty", need "tree"
 local find = string.find
 
 local guard = {timeout = nil} -- seconds for one function of a spec; nil: as long as it takes
@@ -21,9 +22,9 @@ local function sentence(value, trace)
     return frame.without_addresses(text)
 end
 
--- Runs `f` as (part of) the element. Returns "success", "pending", "failure" or "error", and what f returned first. Anything but success
--- is published as {status, element.descriptor} (element, parent, message, trace). Only a test can have a failure: in everything
--- around it, it is an error.
+-- Runs `f` as (part of) the element. Returns "success", "pending", "failure" or "error", and what f returned first. Anything
+-- but success is published as {status, element.descriptor} (element, parent, message, trace). Only a test can have a failure:
+-- in everything around it, it is an error.
 function guard.run(descriptor, f, element)
     tree.push(element)
     local status, message, trace, detail = "success", nil, nil, nil

@@ -1,5 +1,5 @@
--- main: the runner. `run(host, options)` runs one spec file, lists its tests, reads a .busted file, orders or chooses file names; what
--- comes of it goes to host.event. See docs/specs.md.
+-- main: the runner. `run(host, options)` runs one spec file, lists its tests, reads a .busted file, orders or chooses file
+-- names; what comes of it goes to host.event. See docs/specs.md.
 
 local need = ...
 local host = need "host"
@@ -9,7 +9,8 @@ local function run_statement(text, environment)
     return (f or error(why, 0))()
 end
 
--- A helper script: it may define setup and the like for all files, subscribe, and answer a function of (busted, helper, options).
+-- A helper script: it may define setup and the like for all files, subscribe, and answer a function of (busted, helper,
+-- options).
 local function run_helper(helper, options)
     local globals, api = need "globals", need "api"
     local before = globals.table.arg
@@ -36,7 +37,8 @@ local function define_file(file, source, options)
         bus.publish({"error", "file"}, {descriptor = "file", name = file}, nil, why, {})
         return
     end
-    tree.attach {descriptor = "file", name = file, run = f, attributes = {envmode = options.insulate ~= false and "insulate" or nil}}
+    local mode = options.insulate ~= false and "insulate" or nil
+    tree.attach {descriptor = "file", name = file, run = f, attributes = {envmode = mode}}
 end
 
 local function prepare(options)

@@ -62,7 +62,8 @@ function modules.require(name)
     if not loader then
         loader, where = from_file(name)
         if not loader then
-            error(frame.where(2) .. "module '" .. name .. "' not found:\n\tno field package.preload['" .. name .. "']" .. where, 0)
+            error(frame.where(2) .. "module '" .. name .. "' not found:\n\tno field package.preload['" .. name .. "']" ..
+                where, 0)
         end
     end
     local answer = loader(name, where)

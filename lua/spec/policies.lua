@@ -71,7 +71,9 @@ end
 function policies.load(file, more)
     more = more or {}
     local p = setmetatable({named = string.gsub(file, "%.lua$", ""), files = files_of(file, more)}, Policy)
-    local id, ready = host.session {files = p.files, named = p.named, now = clock.now(), config = more.config, lint = more.lint}
+    local id, ready = host.session {
+        files = p.files, named = p.named, now = clock.now(), config = more.config, lint = more.lint,
+    }
     local problem = (ready.load or {})[1]
     p.problem = type(problem) == "table" and problem.sentence or problem
     p.lint = ready.lint

@@ -30,7 +30,8 @@ end
 local function problem_of(parent, message, trace, detail)
     detail = detail or {}
     return {
-        message = message or "Nil error", trace = traceback_of(trace), at = place_of(trace), seed = parent and parent.randomseed,
+        message = message or "Nil error", trace = traceback_of(trace), at = place_of(trace),
+        seed = parent and parent.randomseed,
         expected = detail.expected, actual = detail.actual, diff = detail.diff,
     }
 end
@@ -68,7 +69,10 @@ local function on_end(element, _, status)
                 end
             end
         end
-        local more = {status = status, also = #also > 0 and also or nil, seconds = element.duration or 0, pending = status == "pending" and waiting[element] or nil}
+        local more = {
+            status = status, also = #also > 0 and also or nil, seconds = element.duration or 0,
+            pending = status == "pending" and waiting[element] or nil,
+        }
         told_of[element] = nil
         host.event("test_end", told(element, more, last[status] or {}))
     end

@@ -5,12 +5,13 @@
 --      run[6].action                         what came of the sixth poll
 --      run.tasks[1].created_at
 --
--- The text: the time between polls, then what each poll holds: 1 it fires (anew, when it was away), = it is back and had never
--- stopped, _ it is away, ? the poll failed. x5: five of them. Options of through: finishes (how long a Task takes, default 10m), starts (how
--- long it waits before, default 0s), phase ("Succeeded" or "Failed"), and those of p:decide.
+-- The text: the time between polls, then what each poll holds: 1 it fires (anew, when it was away), = it is back and had
+-- never stopped, _ it is away, ? the poll failed. x5: five of them. Options of through: finishes (how long a Task takes,
+-- default 10m), starts (how long it waits before, default 0s), phase ("Succeeded" or "Failed"), and those of p:decide.
 --
--- What the engine does with the answers stands here as far as it concerns one alert: one Task of a key at a time, a new one when
--- it has finished or is gone and the policy wants one, on_resolve when it was away for two polls. Limits are not part of it.
+-- What the engine does with the answers stands here as far as it concerns one alert: one Task of a key at a time, a new one
+-- when it has finished or is gone and the policy wants one, on_resolve when it was away for two polls. Limits are not part
+-- of it.
 
 local need = ...
 local clock, frame = need "clock", need "frame"
@@ -100,7 +101,9 @@ local function questions(options, m, now, last)
 end
 
 local function create(run, m, now, name, action)
-    local task = {name = name ~= "" and name or nil, phase = "Pending", gone = false, created_at = now, starts_at = m.starts_at}
+    local task = {
+        name = name ~= "" and name or nil, phase = "Pending", gone = false, created_at = now, starts_at = m.starts_at,
+    }
     m.attempts = m.attempts + 1
     run.tasks[#run.tasks + 1] = task
     run.created = run.created + 1

@@ -200,7 +200,9 @@ local function object(t)
 end
 local sessions = {}
 function host.session(setup)
-    local answer = probe {files = object(setup.files), named = setup.named, config = setup.config and object(setup.config), lint = setup.lint}
+    local answer = probe {
+        files = object(setup.files), named = setup.named, config = object(setup.config), lint = setup.lint,
+    }
     sessions[#sessions + 1] = setup
     return #sessions, answer
 end
