@@ -27,6 +27,12 @@ struct kube_call *call_create(struct kube_client *c, enum call_kind kind, const 
     return call;
 }
 
+void kube_client_on_seen(struct kube_client *c, kube_seen_cb *seen, void *arg)
+{
+    c->seen = seen;
+    c->seen_arg = arg;
+}
+
 void call_submit(struct kube_call *call, struct kube_call **call_r)
 {
     struct kube_client *c = call->client;

@@ -46,6 +46,11 @@ int kube_client_create(uv_loop_t *loop, struct kube_config *config, const struct
 /* What is in flight completes with ERR_CONFLICT "cancelled" first; then the loop must run until it is empty. Informers,
  * leases and events are freed before. */
 void kube_client_free(struct kube_client **client);
+/* Called for every answer, and for every attempt that got none, but for watches: for metrics. `verb` is "get", "list",
+ * "create", "update", "patch" or "delete", `resource` the plural or "discovery"; status 0: there was no answer, and `kind`
+ * says why. */
+typedef void kube_seen_cb(void *arg, const char *verb, const char *resource, long status, enum err_kind kind, int64_t took_us);
+void kube_client_on_seen(struct kube_client *c, kube_seen_cb *seen, void *arg);
 const struct kube_config *kube_client_config(const struct kube_client *c);
 
 /* ---- what there is ---- */
