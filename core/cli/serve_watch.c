@@ -4,13 +4,10 @@
 #include "api/health.h"
 #include "base/buf.h"
 #include "cli/cluster.h"
-#include "kube/client.h"
 #include "metrics/metrics.h"
 #include "policy/worker_pool.h"
 #include "spawner/spawner.h"
 #include "spawner/watch.h"
-
-#include <stdio.h>
 
 /* A cycle that has been running for so long has been forgotten by somebody: every part of it has a shorter time limit. */
 #define CYCLE_STUCK (60 * 60 * MOMENT_SECOND)
@@ -164,18 +161,6 @@ static void collect(void *arg, struct metrics *m)
 
 /* ---- the cluster ---- */
 
-static void on_kube_seen(void *arg, const char *verb, const char *resource, long status, enum err_kind kind, int64_t took_us)
-{
-    struct metrics *m = arg;
-    char code[24];
-    if (status != 0)
-        snprintf(code, sizeof code, "%ld", status);
-    else
-        snprintf(code, sizeof code, "%s", err_kind_name(kind));
-    metrics_observe(m, METRIC_API_SECONDS, (double)took_us / 1e6, LABELS(verb, resource));
-    metrics_add(m, METRIC_API_REQUESTS, 1, LABELS(verb, resource, code));
-}
-
 static void look_at_lists(void *arg, struct health_condition *c)
 {
     const struct cluster *cluster = arg;
@@ -186,10 +171,8 @@ static void look_at_lists(void *arg, struct health_condition *c)
 
 void serve_watch_start(struct serve_watch *w)
 {
-    if (w->engine->cluster != NULL) {
-        kube_client_on_seen(cluster_client(w->engine->cluster), on_kube_seen, w->engine->metrics);
+    if (w->engine->cluster != NULL)
         health_on_asked(health_ready(w->health, "lists", ""), look_at_lists, w->engine->cluster);
-    }
     struct health_condition *polls = health_ready(w->health, "polls", "no spawner is watched yet");
     health_of_leader(polls);
     health_on_asked(polls, look_at_polls, w);

@@ -102,27 +102,10 @@ static bool show_another(struct kube_call *call, const struct http_response *r)
     return true;
 }
 
-/* A cancelled one says nothing about the server. */
-static void tell_seen(const struct kube_call *call, const struct http_response *r, const struct err *e)
-{
-    static const char *const verbs[][2] = {
-        {"GET", "get"}, {"POST", "create"}, {"PUT", "update"}, {"PATCH", "patch"}, {"DELETE", "delete"}};
-    const struct kube_client *c = call->client;
-    const char *verb = "get";
-    if (c->seen == NULL || call->kind == CALL_WATCH || call->cancelled || c->closing)
-        return;
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-        if (strcmp(call->method, verbs[i][0]) == 0)
-            verb = verbs[i][1];
-    c->seen(c->seen_arg, call->kind == CALL_LIST ? "list" : verb, call->resource != NULL ? call->resource : "discovery",
-            e == NULL ? r->status : 0, e != NULL ? e->kind : ERR_NONE, (int64_t)((uv_hrtime() - call->sent) / 1000));
-}
-
 static void on_done(void *arg, const struct http_response *r, const struct err *e)
 {
     struct kube_call *call = arg;
     struct err why;
-    tell_seen(call, r, e);
     call->http = NULL;
     if (call->kind != CALL_WATCH && !call->urgent)
         call->client->flying--;
@@ -168,7 +151,6 @@ int call_send(struct kube_call *call, int64_t now, struct err *e)
     struct kube_client *c = call->client;
     const struct kube_config *k = c->config;
     prepare(call);
-    call->sent = uv_hrtime();
     struct http_options o = {
         .method = call->method,
         .url = call->url,

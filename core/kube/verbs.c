@@ -214,7 +214,6 @@ int kube_watch(struct kube_client *c, const struct kube_ref *ref, const struct k
     add_query(&path, "timeoutSeconds", seconds);
     struct kube_call *call = call_create(c, CALL_WATCH, "GET", buf_take(&path),
                                          timeout_us + WATCH_GRACE_S * MOMENT_SECOND);
-    call->resource = ref->resource->plural;
     free(call->what);
     buf_adds(&path, "WATCH ");
     int rc = add_path(&path, c, ref, e);
