@@ -155,6 +155,12 @@ def test_shadow_and_quarantine(engine, serve):
     text = why(engine, server, **{"10_payments": policy("", more=' mode = "shadow",')})
     says(text, "no Task: policy.shadow", 'would change without mode = "shadow" in 10-payments.lua')
 
+    # what loops in C, where no line is told, is ended by the clock
+    text = why(engine, server, **{"10_payments": policy(
+        'filter = function(alert)\n  return (("a*"):rep(30) .. "b"):len() > 0 and not (("a"):rep(3000)):find(("a*"):rep(30) .. "b")\nend')})
+    says(text, "no Task, because something is wrong: policy.timeout: 10-payments.lua: filter used more than 2s",
+         "would change when 10-payments.lua is mended")
+
     many = [alert_json({**PAY, "alertname": f"A{i}"}) for i in range(8)]
     server = serve(sends(json.dumps(many)))
     text = why(engine, server, what="A7", **{"10_payments": policy("filter = function() while true do end end")})
