@@ -65,6 +65,8 @@ int engine_open(const struct options *o, enum engine_use use, struct engine *g, 
     if (!is_offline(use) && http_client_create(&g->loop, &http, &g->http, e) != 0)
         return -1;
     g->metrics = g->env.metrics = metrics_create();
+    if (g->cluster != NULL)
+        cluster_measure(g->cluster, g->metrics);
     g->env.loop = &g->loop;
     g->env.http = g->http;
     g->env.pool = g->pool;
