@@ -46,6 +46,16 @@ int kube_client_create(uv_loop_t *loop, struct kube_config *config, const struct
 /* What is in flight completes with ERR_CONFLICT "cancelled" first; then the loop must run until it is empty. Informers,
  * leases and events are freed before. */
 void kube_client_free(struct kube_client **client);
+/* Told of every question about a resource that has ended, watches excepted: for metrics. The words are literals ("get",
+ * "list", "create", "update", "patch", "delete") and the resource's plural. */
+struct kube_observation {
+    const char *verb, *resource;
+    long status;        /* 0: no answer; then `kind` says why */
+    enum err_kind kind;
+    int64_t took_us;    /* waiting for its turn and for a throttled server included */
+};
+typedef void kube_observe_cb(void *arg, const struct kube_observation *o);
+void kube_client_observe(struct kube_client *c, kube_observe_cb *observe, void *arg); /* NULL: nobody */
 const struct kube_config *kube_client_config(const struct kube_client *c);
 
 /* ---- what there is ---- */

@@ -487,6 +487,11 @@ def test_a_change_that_fails_its_specs_is_not_taken(am, engine):
     wait_until(lambda: condition(engine)["status"] == "True", "it passes")
     am.fire({"alertname": "Third", "team": "payments", "severity": "warning"})
     wait_until(lambda: len(engine.tasks()) == 3, "a warning is kept by the new version")
+
+    spec.write_text(GOOD)  # and a spec that does not fit any more: the code goes on serving, and the status says so
+    spec.replace(directory / "payments_spec.lua")
+    wait_until(lambda: condition(engine)["status"] == "False", "the spec fails")
+    assert "its specs fail: payments_spec.lua:4" in condition(engine)["message"]
     assert run.terminate()[0] == 0
 
 
