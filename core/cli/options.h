@@ -27,6 +27,7 @@ enum {
     TAKES_WINDOW = 1 << 23,   /* --from --to */
     TAKES_VIRTUAL = 1 << 24,  /* --task-start --task-duration --task-failures */
     TAKES_URL = 1 << 25,      /* --alertmanager alone, of TAKES_SOURCE */
+    TAKES_DECIDE = 1 << 27,   /* --annotation --expect --at --spawner; -f is not needed */
     TAKES_RECORD = 1 << 20,   /* --interval --for --redact */
     URL_WILL_DO = 1 << 21,    /* with TAKES_DOCUMENTS: --alertmanager without any -f is enough */
     TAKES_SERVE = 1 << 12,    /* --listen --decision-log... */
@@ -55,6 +56,9 @@ struct options {
     const char *scaffold_from, *scaffold_to; /* spec new */
     const char *exec, *exec_output;
     int exec_parallel;
+    const char **annotations;    /* "name=value" */
+    size_t n_annotations;
+    const char *expect;
     const char *against, *html;
     const char **against_documents;
     size_t n_against_documents;

@@ -12,6 +12,8 @@ int verb_get(const struct options *o);
 int verb_finish(const struct options *o);
 int verb_delete(const struct options *o);
 int verb_render(const struct options *o);
+int verb_bench(const struct options *o);
+int verb_decide(const struct options *o);
 int verb_record(const struct options *o);
 int verb_replay(const struct options *o);
 int verb_check(const struct options *o);

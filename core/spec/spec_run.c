@@ -273,7 +273,7 @@ static void start(struct run *r, struct file *f)
     if (spec_file_read(f->path, &source, &e) != 0)
         problem = e.msg;
     else if (source.len > 0 && memchr(source.data, '\0', source.len) != NULL)
-        problem = "holds a NUL byte: it is no text";
+        problem = "a NUL byte stands in it: it is no text";
     if (problem != NULL) {
         f->state = FILE_DONE;
         r->running--;
