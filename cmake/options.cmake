@@ -18,7 +18,7 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
     set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
     target_compile_options(as_options INTERFACE -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
-        -fstack-clash-protection)
+        -fstack-clash-protection -ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)   # the same bytes, wherever it is built
     set(CMAKE_C_FLAGS_RELEASE "")   # no -DNDEBUG: assertions stay on, they are for our own bugs
     set(CMAKE_CXX_FLAGS_RELEASE "")
     target_link_options(as_options INTERFACE -pie -Wl,-z,relro,-z,now,-z,noexecstack)

@@ -20,6 +20,15 @@ static void print_usage(FILE *f)
           f);
 }
 
+/* What stands in standard output's buffer may not get there. */
+static int finish(int rc)
+{
+    if (fflush(stdout) == 0 || rc != EXIT_DONE)
+        return rc;
+    perror("Error: writing standard output");
+    return EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
     /* glibc raises this threshold when a large block is freed, and keeps later ones in its heap for good. Fixed, what one
@@ -45,6 +54,8 @@ int main(int argc, char **argv)
         print_usage(stderr);
         return EXIT_USAGE;
     }
+    if ((v->takes & READS_ITSELF) != 0)
+        return finish(verb_spec(argc - 1, argv + 1));
     struct options o = {0};
     struct err e = {0};
     log_set_level(strcmp(v->name, "run") == 0 ? LOG_INFO : LOG_WARN);
@@ -56,9 +67,5 @@ int main(int argc, char **argv)
     else
         rc = v->run(&o);
     options_deinit(&o);
-    if (fflush(stdout) != 0 && rc == EXIT_DONE) {
-        perror("Error: writing standard output");
-        rc = EXIT_FAILED;
-    }
-    return rc;
+    return finish(rc);
 }

@@ -108,10 +108,12 @@ static int view_index(lua_State *L)
     struct view *v = luaL_checkudata(L, 1, VIEW);
     const struct alert *a = open_alert(L, v->box);
     if (v->kind == LABELS || v->kind == ANNOTATIONS) {
-        if (lua_type(L, 2) != LUA_TSTRING)
+        if (lua_type(L, 2) != LUA_TSTRING) {
             lua_pushnil(L);
-        else
-            push_text(L, a, find(L, a, 2, v->kind == ANNOTATIONS));
+            return 1;
+        }
+        push_text(L, a, find(L, a, 2, v->kind == ANNOTATIONS));
+        vm_tell_read(L, v->kind == LABELS ? "labels." : "annotations.", lua_tostring(L, 2));
         return 1;
     }
     uint32_t n;
@@ -229,6 +231,7 @@ static int alert_get_label(lua_State *L)
 {
     const struct alert *a = check_alert(L, 1);
     push_text(L, a, find(L, a, 2, false));
+    vm_tell_read(L, "labels.", lua_tostring(L, 2));
     if (lua_isnil(L, -1))
         lua_settop(L, 3);
     return 1;
@@ -238,6 +241,7 @@ static int alert_get_annotation(lua_State *L)
 {
     const struct alert *a = check_alert(L, 1);
     push_text(L, a, find(L, a, 2, true));
+    vm_tell_read(L, "annotations.", lua_tostring(L, 2));
     if (lua_isnil(L, -1))
         lua_settop(L, 3);
     return 1;
@@ -260,6 +264,7 @@ static int alert_matches(lua_State *L)
     const struct alert *a = check_alert(L, 1);
     const char *text = luaL_checklstring(L, 2, &len);
     lua_pushboolean(L, bind_alert_fits(L, "alert:matches", a, text, len));
+    vm_tell_read(L, "matches ", text);
     return 1;
 }
 
@@ -363,6 +368,7 @@ static int alert_index_field(lua_State *L)
         if (lua_isnil(L, -1))
             lua_pushliteral(L, "");
     }
+    vm_tell_read(L, "alert.", name);
     return 1;
 }
 

@@ -101,6 +101,7 @@ static int ctx_firing(lua_State *L)
                           SURVEY_MEMORY_MAX / (1024 * 1024));
     if (survey && survey_known(survey, text, len, &n)) {
         lua_pushinteger(L, (lua_Integer)n);
+        vm_tell_read(L, "ctx.firing ", text);
         return 1;
     }
     vm_charge(L, 64 + len); /* to understand it */
@@ -115,6 +116,7 @@ static int ctx_firing(lua_State *L)
     n = survey_count(survey, m, text, len, &cost);
     vm_charge(L, cost);
     lua_pushinteger(L, (lua_Integer)n);
+    vm_tell_read(L, "ctx.firing ", text);
     return 1;
 }
 

@@ -96,6 +96,7 @@ static int record_index(lua_State *L)
     for (int i = 0; fields[i]; i++) {
         if (strcmp(fields[i], name) == 0) {
             push_field(L, box, i);
+            vm_tell_read(L, box->part == CTX_SEEN ? "ctx.seen." : "ctx.last.", name);
             return 1;
         }
     }

@@ -123,6 +123,7 @@ static int state_index(lua_State *L)
     struct state_item *item = open_item(L);
     check_name(L, &name, &len);
     push_scalar(L, state_item_get(item, name, len));
+    vm_tell_read(L, "ctx.state.", name);
     return 1;
 }
 

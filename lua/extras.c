@@ -2,6 +2,7 @@
 
 #include "alerts/identity.h"
 #include "base/mem.h"
+#include "policy/chain.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 void extras_clear(struct extras *x)
 {
     x->identified = false;
+    x->chain = NULL;
     buf_clear(&x->key);
     if (x->state.open)
         state_item_close(&x->state);
@@ -83,12 +85,16 @@ void extras_write(const struct extras *x, struct buf *out)
             wire_text(out, x->notes[i].value.data, x->notes[i].value.len);
         }
     }
-    if (!x->state.open || x->state_failed)
-        return;
     size_t at = out->len;
-    wire_text(out, x->key.data, x->key.len);
-    if (state_item_write(&x->state, out))
-        out->data[bits_at] = (char)(out->data[bits_at] | 2);
-    else
-        out->len = at; /* read only */
+    if (x->state.open && !x->state_failed) {
+        wire_text(out, x->key.data, x->key.len);
+        if (state_item_write(&x->state, out))
+            out->data[bits_at] = (char)(out->data[bits_at] | 2);
+        else
+            out->len = at; /* read only */
+    }
+    if (x->chain) {
+        out->data[bits_at] = (char)(out->data[bits_at] | 4);
+        chain_write(x->chain, out);
+    }
 }

@@ -4,7 +4,10 @@
 
 #include "state_item.h"
 
+struct chain;
+
 struct extras {
+    const struct chain *chain; /* how this answer came about; NULL: nobody asks */
     bool identified; /* whose state it is is known */
     uint64_t identity;
     struct buf key; /* "": the fingerprint */

@@ -44,15 +44,21 @@ static bool regex_fits(const struct match *re, const struct alert *a, struct spa
 
 bool matcher_fits(const struct matcher *m, const struct alert *a, struct buf *space)
 {
-    for (size_t i = 0; i < m->n; i++) {
+    return matcher_misfit(m, a, space) == m->n;
+}
+
+size_t matcher_misfit(const struct matcher *m, const struct alert *a, struct buf *space)
+{
+    size_t i = 0;
+    for (; i < m->n; i++) {
         const struct matcher_term *t = &m->terms[i];
         struct span label = alert_label(a, t->name);
         bool fits =
             t->re ? regex_fits(t->re, a, label, space) : alert_span_equal(a, label, t->value, t->value_len);
         if (fits == t->negated)
-            return false;
+            break;
     }
-    return true;
+    return i;
 }
 
 struct matcher_cache {

@@ -38,6 +38,9 @@ void matcher_free(struct matcher **m);
 /* `space` is cleared and used where a value holds escapes. */
 bool matcher_fits(const struct matcher *m, const struct alert *a, struct buf *space);
 
+/* The number of the first term that does not fit; matcher_len when all do. */
+size_t matcher_misfit(const struct matcher *m, const struct alert *a, struct buf *space);
+
 /* Its terms, for who looks at other things than alerts. An absent label equals "". */
 size_t matcher_len(const struct matcher *m);
 const struct matcher_term *matcher_term(const struct matcher *m, size_t i);

@@ -59,6 +59,13 @@ void policy_default_hash(char out[POLICY_HASH])
     policy_hash_bundled(f->start, (size_t)(f->end - f->start), out);
 }
 
+const char *policy_default_source(size_t *len_r)
+{
+    const struct embed_file *f = embedded("default.lua");
+    *len_r = (size_t)(f->end - f->start);
+    return f->start;
+}
+
 /* The prelude in Lua's own form, made by the first VM of the process: reading that takes a fraction of what compiling
  * the text takes, and a cycle has a VM for each policy. Nobody but us ever gets bytecode loaded. */
 static struct buf compiled[PRELUDE_FILES];
@@ -115,6 +122,23 @@ static void push_hook_names(lua_State *L)
     }
 }
 
+/* enter(fn), leave(fn, value, reason, detail): what policy.extend tells while p->chain wants to know. */
+static int layer_enter(lua_State *L)
+{
+    struct policy *p = lua_touserdata(L, lua_upvalueindex(1));
+    if (p->chain)
+        chain_maker_enter(p->chain, L, policy_box_hook(p->asked), 1);
+    return 0;
+}
+
+static int layer_leave(lua_State *L)
+{
+    struct policy *p = lua_touserdata(L, lua_upvalueindex(1));
+    if (p->chain)
+        chain_maker_leave(p->chain, L, 1, 2);
+    return 0;
+}
+
 /* Leaves on the stack: 2 readonly, 3 policy, 4 check; the base's hooks are in p->hook. */
 static void open_base(lua_State *L, struct policy *p)
 {
@@ -133,7 +157,12 @@ static void open_base(lua_State *L, struct policy *p)
         p->hook[i] = luaL_ref(L, LUA_REGISTRYINDEX);
     }
     push_hook_names(L);
-    lua_call(L, 2, 2); /* policy, seal */
+    lua_pushlightuserdata(L, p);
+    lua_pushcclosure(L, layer_enter, 1);
+    lua_pushlightuserdata(L, p);
+    lua_pushcclosure(L, layer_leave, 1);
+    lua_call(L, 4, 3); /* policy, seal, explain */
+    p->explain_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 
     load_embedded(L, "check.lua", "=(prelude)", 1);
     push_hook_names(L);
@@ -256,6 +285,7 @@ static int load(lua_State *L)
 {
     struct policy *p = vm_arg(L);
     p->reasons_ref = LUA_NOREF;
+    p->explained = false;
     open_base(L, p);
     include_reset(L, p);
     vm_budget(p->vm); /* the prelude's own work is not the policy's */

@@ -34,6 +34,7 @@ enum {
 /* Members of ctx that are about the alert in hand. */
 enum ctx_part { CTX_SEEN, CTX_LAST, CTX_GROUP, CTX_STATE, CTX_PARTS };
 
+struct chain_maker;
 struct extras;
 struct remembered;
 struct survey;
@@ -88,6 +89,8 @@ struct policy_scene {
     size_t n_members;
     uint32_t n_group; /* all of them, 1 when alone */
     struct extras *extras; /* where notes and ctx.state go; whose state it is */
+    struct chain_maker *chain; /* how the answer comes about is written down there; NULL: nobody asks */
+    bool stand_in;         /* the base is asked because the alert's own policy failed */
 };
 
 /* What a file declares beside its hooks. 0: no such limit. */
@@ -123,13 +126,15 @@ struct policy {
     /* while it is in memory */
     struct vm *vm;
     int hook[ASK_HOOKS]; /* references in the registry */
-    int alert_ref, ctx_ref, parts_ref, reasons_ref, libraries_ref;
+    int alert_ref, ctx_ref, parts_ref, reasons_ref, libraries_ref, explain_ref;
     bool loading;        /* its top level runs: include works */
     uint8_t *lib_state;  /* of `libraries`, enum in policy_include.c */
     uint32_t *lib_parent; /* which of `libraries` ran it first; UINT32_MAX: the policy */
     /* the question in hand; only while a hook runs */
     const struct policy_scene *scene;
     enum policy_hook asked;
+    struct chain_maker *chain; /* scene->chain */
+    bool explained;            /* its layers have been told to tell */
     struct alert_box *alert_box;
     struct ctx_box *boxes[CTX_PARTS]; /* ctx's objects about this alert, made when somebody looks: bind_ctx.h */
     bool key_known;        /* it was asked already, because ctx.state was touched */
@@ -170,6 +175,7 @@ void policy_add_zone(struct policy *p, const char *name);
 void policy_deinit(struct policy *p);
 /* policy_hash_bundled of default.lua. */
 void policy_default_hash(char out[POLICY_HASH]);
+const char *policy_default_source(size_t *len_r); /* default.lua */
 /* policy_hash_unit of a loaded policy. */
 void policy_version(const struct policy *p, char out[POLICY_HASH]);
 

@@ -11,16 +11,60 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const uint32_t black_box_hooks[ASK_HOOKS] = {HOOK_FILTER, HOOK_KEY,       HOOK_PRIORITY, HOOK_TITLE,
-                                                    HOOK_BODY,   HOOK_RETRIGGER, HOOK_RESOLVE};
+uint32_t policy_box_hook(enum policy_hook hook)
+{
+    static const uint32_t hooks[ASK_HOOKS] = {HOOK_FILTER, HOOK_KEY,       HOOK_PRIORITY, HOOK_TITLE,
+                                              HOOK_BODY,   HOOK_RETRIGGER, HOOK_RESOLVE};
+    return hooks[hook];
+}
 
-/* Leaves the hook's four results above what is on the stack. */
+/* Leaves the hook's four results above what is on the stack, which is at least 2 high when somebody explains. */
 static void call_hook(lua_State *L, struct policy *p, enum policy_hook hook)
 {
+    bool bare = p->chain && !p->written[hook]; /* the base's own function, which no layer surrounds */
     lua_rawgeti(L, LUA_REGISTRYINDEX, p->hook[hook]);
+    int fn = lua_gettop(L);
+    if (bare) {
+        chain_maker_enter(p->chain, L, policy_box_hook(hook), fn);
+        lua_pushvalue(L, fn);
+    }
     lua_rawgeti(L, LUA_REGISTRYINDEX, p->alert_ref);
     lua_rawgeti(L, LUA_REGISTRYINDEX, p->ctx_ref);
     lua_call(L, 2, 4);
+    if (bare) {
+        chain_maker_leave(p->chain, L, fn, fn + 1);
+        lua_remove(L, fn);
+    }
+}
+
+/* Tells the layers whether to tell. */
+static void tell_layers(lua_State *L, struct policy *p)
+{
+    bool explained = p->chain != NULL;
+    if (explained == p->explained)
+        return;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, p->explain_ref);
+    lua_pushboolean(L, explained);
+    lua_call(L, 1, 0);
+    p->explained = explained;
+}
+
+/* The text of a file that runs in the policy's VM, for the lines of a chain. */
+static const char *find_source(void *arg, const char *file, size_t *len_r)
+{
+    const struct policy *p = arg;
+    if (p->source.len && strcmp(file, p->file) == 0) {
+        *len_r = p->source.len;
+        return p->source.s;
+    }
+    for (size_t i = 0; i < p->n_libraries; i++) {
+        const struct policy_library *lib = &p->cycle->libraries[p->libraries[i]];
+        if (strcmp(file, lib->file) == 0) {
+            *len_r = lib->source.len;
+            return lib->source.s;
+        }
+    }
+    return strcmp(file, "default.lua") == 0 ? policy_default_source(len_r) : NULL;
 }
 
 static int ask(lua_State *L)
@@ -33,6 +77,7 @@ static int ask(lua_State *L)
         p->alert_box = box; /* only now: whoever finds it set may use the reference */
     }
     lua_settop(L, 0);
+    tell_layers(L, p);
     call_hook(L, p, q->hook);
     answer_take(L, q, 1);
     return 0;
@@ -100,20 +145,32 @@ static int fail(struct policy_answer *a, const char *code, const char *place, en
     return -1;
 }
 
+static void close_chain(struct policy *p, const char *error, const char *place, const char *detail)
+{
+    if (p->chain)
+        chain_maker_close(p->chain, p->vm, error, place, detail);
+    p->chain = NULL;
+}
+
 static int run_hook(struct policy *p, enum policy_hook hook, uint32_t id, struct policy_answer *answer)
 {
     const char *place = p->written[hook] ? p->written[hook] : p->file;
     struct question q = {.p = p, .hook = hook, .answer = answer};
     p->asked = hook;
-    policy_announce(p, black_box_hooks[hook], id, p->number);
+    p->chain = p->scene->chain;
+    if (p->chain)
+        chain_maker_open(p->chain, p->vm, p->scene->stand_in ? CHAIN_STAND_IN : 0, find_source, p);
+    policy_announce(p, policy_box_hook(hook), id, p->number);
     enum vm_end end = vm_call(p->vm, ask, &q);
     policy_announce_end(p);
     extras_settle(p->scene->extras, end == VM_OK && !q.bad);
     if (end == VM_OK && !q.bad) {
+        close_chain(p, NULL, "", "");
         snprintf(answer->place, sizeof answer->place, "%s", place);
         return 0;
     }
     if (end == VM_OK) {
+        close_chain(p, "policy.bad_return", place, answer->detail.data);
         struct buf detail = answer->detail;
         answer->detail = (struct buf){0};
         fail(answer, "policy.bad_return", place, hook, detail.data);
@@ -124,6 +181,7 @@ static int run_hook(struct policy *p, enum policy_hook hook, uint32_t id, struct
         [VM_ERROR] = "policy.error", [VM_TIMEOUT] = "policy.timeout", [VM_MEMORY] = "policy.memory"};
     if (p->vm->place[0])
         place = p->vm->place;
+    close_chain(p, codes[end], place, p->vm->message.data);
     fail(answer, codes[end], place, hook, p->vm->message.data);
     if (end == VM_MEMORY)
         policy_unload(p); /* what it holds must not fail the next question too */

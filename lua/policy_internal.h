@@ -1,11 +1,14 @@
 /* What policy.c (loading), policy_include.c, policy_ask.c (asking) and policy_answer.c (what hooks may return) share. */
 #pragma once
 
+#include "chain_maker.h"
 #include "policy.h"
 
 /* The black box: what is about to be done, and that it is done. */
 void policy_announce(const struct policy *p, uint32_t hook, uint32_t id, uint32_t policy);
 void policy_announce_end(const struct policy *p);
+
+uint32_t policy_box_hook(enum policy_hook hook); /* enum black_box_hook */
 
 /* Takes `policy` off the top and sets it and `include` in the environment below. `caller`: the number among p->libraries of
  * the file that will have it, UINT32_MAX for the policy itself. */

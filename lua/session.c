@@ -31,6 +31,8 @@ static void free_setup(struct session *s)
     remembered_deinit(&s->memory);
     survey_free(&s->survey);
     render_free(&s->render);
+    chain_maker_free(&s->maker);
+    free(s->explained);
     for (size_t i = 0; i < 2 * s->n_templates; i++)
         free(s->template_texts[i]);
     free(s->template_texts);
@@ -74,6 +76,12 @@ void session_hello(struct session *s)
     wire_str(&s->out, AS_VERSION);
     wire_end(&s->out, mark);
     session_flush(s, 0);
+}
+
+void session_watch_lines(struct session *s, vm_line_cb *on_line, void *arg)
+{
+    s->cycle.limits.on_line = on_line;
+    s->cycle.limits.on_line_arg = arg;
 }
 
 int session_read_alert(struct session *s, struct wire_reader *r, struct alert *a, struct err *e)

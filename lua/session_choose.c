@@ -93,6 +93,59 @@ void session_choose(struct session *s, const struct alert *alert, struct choice 
     check_chosen(c);
 }
 
+/* "team is "platform"", or "team is absent": why a match does not fit. */
+static void misfit_text(struct session *s, const struct policy *p, const struct alert *alert, struct buf *b)
+{
+    size_t term = matcher_misfit(p->match, alert, &s->rendered);
+    if (term == matcher_len(p->match))
+        return;
+    const char *name = matcher_term(p->match, term)->name;
+    struct span label = alert_label(alert, name);
+    if (span_absent(label)) {
+        buf_addf(b, "%s is absent", name);
+        return;
+    }
+    buf_clear(&s->rendered);
+    alert_text(alert, label, &s->rendered);
+    buf_addf(b, "%s is \"", name);
+    text_clean(b, s->rendered.data, s->rendered.len, 100);
+    buf_adds(b, "\"");
+}
+
+static enum chain_fit fit_of(struct session *s, const struct policy *p, const struct alert *alert, const struct choice *c)
+{
+    if (p == c->policy || (c->policy == NULL && c->name[0] && p->name && strcmp(c->name, p->name) == 0))
+        return FIT_CHOSEN;
+    if (p->problem)
+        return FIT_BROKEN;
+    if (s->named.len)
+        return FIT_OTHER;
+    if (!p->match)
+        return FIT_NAMELESS;
+    return matcher_fits(p->match, alert, &s->rendered) ? FIT_LATER : FIT_NO;
+}
+
+static void tell_choice(struct session *s, const struct policy *p, const struct alert *alert, const struct choice *c)
+{
+    struct buf detail = {0};
+    enum chain_fit fit = fit_of(s, p, alert, c);
+    if (fit == FIT_NO)
+        misfit_text(s, p, alert, &detail);
+    else if (fit == FIT_BROKEN)
+        buf_adds(&detail, p->problem);
+    chain_maker_choice(s->maker, fit, p->name, p->file, p->match_text, detail.data);
+    buf_free(&detail);
+}
+
+void session_choose_explained(struct session *s, const struct alert *alert, struct choice *c)
+{
+    session_choose(s, alert, c);
+    for (size_t i = 0; i < s->n_policies; i++)
+        tell_choice(s, &s->policies[i], alert, c);
+    if (c->policy == &s->base) /* else it goes without saying that it judges what no other does */
+        tell_choice(s, &s->base, alert, c);
+}
+
 void session_choose_by_name(struct session *s, struct wire_text name, struct choice *c)
 {
     clear(c);

@@ -122,7 +122,8 @@ int session_compose(struct session *s, struct wire_reader *r, uint32_t id, struc
                                        .members = n_members ? members : NULL,
                                        .n_members = n_members,
                                        .n_group = n_group,
-                                       .extras = &s->extras};
+                                       .extras = &s->extras,
+                                       .chain = session_explain(s, &a)};
     compose_alert(s, id, &scene, has_key ? &key : NULL);
     return 0;
 }

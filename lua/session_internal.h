@@ -3,6 +3,7 @@
  * session_compose.c (questions and answers). */
 #pragma once
 
+#include "chain_maker.h"
 #include "extras.h"
 #include "policy.h"
 #include "remembered.h"
@@ -11,6 +12,9 @@
 #include "survey.h"
 
 enum session_state { SESSION_NEW, SESSION_AWAITS_ZONES, SESSION_READY };
+
+/* Which alerts SETUP wants explained. */
+enum session_explains { EXPLAINS_NOTHING, EXPLAINS_LISTED, EXPLAINS_ALL };
 
 /* A lint warning of READY. */
 struct lint_warning {
@@ -37,6 +41,11 @@ struct session {
     struct policy base;      /* the default policy, in a VM that no file has touched */
     struct policy *policies; /* the files, in their order */
     size_t n_policies;
+    struct chain_maker *maker; /* of chains */
+    enum session_explains explains;
+    enum chain_how explains_how;
+    uint64_t *explained; /* EXPLAINS_LISTED: fingerprints, ascending */
+    size_t n_explained;
     struct zones wanted; /* what WANT asked for, of all policies */
 
     bool lint; /* SETUP wants warnings */
@@ -67,10 +76,15 @@ struct choice {
     char detail[WIRE_TEXT_SHOWN];
 };
 void session_choose(struct session *s, const struct alert *alert, struct choice *c);
+/* The same, and how every match did goes into the chain. */
+void session_choose_explained(struct session *s, const struct alert *alert, struct choice *c);
 /* The policy of that name, for RESOLVE; c->policy NULL and c->failed NULL: there is none any more. */
 void session_choose_by_name(struct session *s, struct wire_text name, struct choice *c);
 /* Keeps all policies' VMs together within bounds. */
 void session_trim(struct session *s);
+
+/* "Running" of an enum task_phase; "" for TASK_NEW and for what is none. */
+const char *session_phase_name(uint8_t phase);
 
 /* Reading: groups of fields. -1: nonsense. */
 int session_read_alert(struct session *s, struct wire_reader *r, struct alert *a, struct err *e);
@@ -89,6 +103,8 @@ void session_note_fallback(struct session *s, const struct policy_answer *a);
 /* ID and Number, by the fingerprint or by the policy's key (NULL). */
 void session_identify(struct session *s, const struct alert *a, const char *key, size_t key_len,
                       struct render_data *data);
+/* Is this alert explained? Then its answer's chain begins; else NULL. After session_read_alert. */
+struct chain_maker *session_explain(struct session *s, const struct alert *a);
 void session_close_alert(struct session *s, struct policy *p);
 
 /* Writing. */

@@ -10,7 +10,9 @@ static int ask_priority(struct session *s, struct policy *p, uint32_t id,
     if (policy_ask(p, ASK_PRIORITY, id, scene, answer) == 0)
         return answer->priority;
     session_note_fallback(s, answer);
-    if (p != &s->base && session_base_answers(s) && policy_ask(&s->base, ASK_PRIORITY, id, scene, answer) == 0)
+    struct policy_scene base_scene = *scene;
+    base_scene.stand_in = true;
+    if (p != &s->base && session_base_answers(s) && policy_ask(&s->base, ASK_PRIORITY, id, &base_scene, answer) == 0)
         return answer->priority;
     return WIRE_PRIORITY_MAX;
 }
@@ -94,7 +96,7 @@ int session_judge(struct session *s, struct wire_reader *r, uint32_t id, struct 
     struct alert a;
     struct choice c;
     struct policy_seen seen;
-    const struct policy_scene scene = {.alert = &a, .seen = &seen, .extras = &s->extras};
+    struct policy_scene scene = {.alert = &a, .seen = &seen, .extras = &s->extras};
     struct policy_answer *answer = &s->answer;
     if (session_read_alert(s, r, &a, e) < 0)
         return -1;
@@ -102,7 +104,11 @@ int session_judge(struct session *s, struct wire_reader *r, uint32_t id, struct 
     if (r->bad)
         return err_set(e, ERR_INVALID, "JUDGE is shorter than it says");
     buf_clear(&s->fallback);
-    session_choose(s, &a, &c);
+    scene.chain = session_explain(s, &a);
+    if (scene.chain)
+        session_choose_explained(s, &a, &c);
+    else
+        session_choose(s, &a, &c);
     if (c.failed) {
         judge_failed(s, c.failed, c.detail, c.name, "");
         return 0;
@@ -139,7 +145,7 @@ int session_retrigger(struct session *s, struct wire_reader *r, uint32_t id, str
     struct policy_last last;
     struct wire_text key;
     bool has_key;
-    const struct policy_scene scene = {.alert = &a, .seen = &seen, .last = &last, .extras = &s->extras};
+    struct policy_scene scene = {.alert = &a, .seen = &seen, .last = &last, .extras = &s->extras};
     struct policy_answer *answer = &s->answer;
     if (session_read_alert(s, r, &a, e) < 0)
         return -1;
@@ -148,6 +154,7 @@ int session_retrigger(struct session *s, struct wire_reader *r, uint32_t id, str
     session_read_last(r, &a, &last);
     if (r->bad)
         return err_set(e, ERR_INVALID, "RETRIGGER is shorter than it says");
+    scene.chain = session_explain(s, &a);
     session_choose(s, &a, &c);
     if (c.failed || policy_ask(c.policy, ASK_RETRIGGER, id, &scene, answer) < 0) {
         wire_u8(&s->out, ANSWER_ERROR);
@@ -174,7 +181,7 @@ int session_resolve(struct session *s, struct wire_reader *r, uint32_t id, struc
     struct policy_last last;
     struct wire_text key;
     bool has_key;
-    const struct policy_scene scene = {.alert = &a, .last = &last, .extras = &s->extras};
+    struct policy_scene scene = {.alert = &a, .last = &last, .extras = &s->extras};
     struct policy_answer *answer = &s->answer;
     struct wire_text name = wire_get_text(r);
     if (session_read_alert(s, r, &a, e) < 0)
@@ -183,6 +190,7 @@ int session_resolve(struct session *s, struct wire_reader *r, uint32_t id, struc
     session_read_last(r, &a, &last);
     if (r->bad)
         return err_set(e, ERR_INVALID, "RESOLVE is shorter than it says");
+    scene.chain = session_explain(s, &a);
     session_choose_by_name(s, name, &c);
     if (c.failed || (c.policy && policy_ask(c.policy, ASK_RESOLVE, id, &scene, answer) < 0)) {
         wire_u8(&s->out, RESOLVE_ERROR);

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *phase_name(uint8_t phase)
+const char *session_phase_name(uint8_t phase)
 {
     static const char *const names[] = {[TASK_NEW] = "",
                                         [TASK_PENDING] = "Pending",
@@ -30,7 +30,7 @@ void session_read_seen(struct wire_reader *r, struct policy_seen *seen)
 void session_read_last(struct wire_reader *r, const struct alert *a, struct policy_last *last)
 {
     last->task = wire_get_text(r);
-    last->phase = phase_name(wire_get_u8(r));
+    last->phase = session_phase_name(wire_get_u8(r));
     last->gone = wire_get_u8(r) != 0;
     last->created_at = wire_get_i64(r);
     last->completed_at = wire_get_i64(r);
@@ -47,6 +47,25 @@ void session_read_key(struct session *s, struct wire_reader *r, const struct ale
     *has_key_r = wire_get_u8(r) != 0;
     *key_r = wire_get_text(r);
     extras_identify(&s->extras, *has_key_r ? key_r->s : NULL, key_r->len, a->index->fingerprint);
+}
+
+struct chain_maker *session_explain(struct session *s, const struct alert *a)
+{
+    size_t low = 0, high = s->n_explained;
+    uint64_t fingerprint = a->index->fingerprint;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (s->explained[mid] < fingerprint)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    if (s->explains == EXPLAINS_NOTHING ||
+        (s->explains == EXPLAINS_LISTED && (low == s->n_explained || s->explained[low] != fingerprint)))
+        return NULL;
+    chain_maker_begin(s->maker, s->explains_how);
+    s->extras.chain = chain_maker_chain(s->maker);
+    return s->maker;
 }
 
 void session_close_alert(struct session *s, struct policy *p)
@@ -81,7 +100,9 @@ void session_ask_text(struct session *s, struct policy *p, enum policy_hook hook
         }
         session_note_fallback(s, answer);
     }
-    if (p != &s->base && session_base_answers(s) && policy_ask(&s->base, hook, id, scene, answer) == 0)
+    struct policy_scene base_scene = *scene;
+    base_scene.stand_in = true;
+    if (p != &s->base && session_base_answers(s) && policy_ask(&s->base, hook, id, &base_scene, answer) == 0)
         buf_add(out, answer->text.data, answer->text.len);
     else if (hook == ASK_TITLE && !span_absent(alert_label(a, "alertname")))
         alert_text(a, alert_label(a, "alertname"), out);

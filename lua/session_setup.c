@@ -140,6 +140,30 @@ static int read_quarantine(struct session *s, struct wire_reader *r, struct err 
     return 0;
 }
 
+/* SETUP's bits, and whose answers are explained. */
+static int read_explained(struct session *s, struct wire_reader *r, struct err *e)
+{
+    enum { LINT = 1, ALL = 2, LISTED = 4, TRACED = 8, MEASURED = 16 };
+    uint8_t bits = wire_get_u8(r);
+    s->lint = (bits & LINT) != 0;
+    s->explains = bits & ALL ? EXPLAINS_ALL : bits & LISTED ? EXPLAINS_LISTED : EXPLAINS_NOTHING;
+    s->explains_how = bits & TRACED ? CHAIN_TRACED : bits & MEASURED ? CHAIN_MEASURED : CHAIN_EXPLAINED;
+    if (s->explains != EXPLAINS_NOTHING)
+        s->maker = chain_maker_create();
+    if (!(bits & LISTED))
+        return 0;
+    uint32_t n = wire_get_u32(r);
+    if (n > SETUP_LISTS_MAX)
+        return too_many(e);
+    s->explained = xcalloc(n ? n : 1, sizeof *s->explained);
+    for (; s->n_explained < n; s->n_explained++) {
+        s->explained[s->n_explained] = wire_get_u64(r);
+        if (s->n_explained && s->explained[s->n_explained] <= s->explained[s->n_explained - 1])
+            return err_set(e, ERR_INVALID, "SETUP's list of explained alerts is in no order");
+    }
+    return 0;
+}
+
 static int read_setup(struct session *s, struct wire_reader *r, struct err *e)
 {
     s->cycle.now = wire_get_i64(r);
@@ -169,7 +193,8 @@ static int read_setup(struct session *s, struct wire_reader *r, struct err *e)
     s->cycle.limits.total_used = &s->total_used;
     if (read_quarantine(s, r, e) < 0)
         return -1;
-    s->lint = (wire_get_u8(r) & 1) != 0;
+    if (read_explained(s, r, e) < 0)
+        return -1;
     if (remembered_read(&s->memory, r, e) < 0)
         return -1;
     if (!wire_at_end(r))

@@ -30,6 +30,8 @@ static void *capped_alloc(void *ud, void *ptr, size_t osize, size_t nsize)
         return nsize <= old ? ptr : NULL; /* Lua believes that shrinking cannot fail */
     }
     vm->used = vm->used - old + nsize;
+    if (vm->used > vm->peak)
+        vm->peak = vm->used;
     return p;
 }
 
@@ -72,13 +74,67 @@ static void spend(lua_State *L, struct vm *vm, uint64_t units)
     }
 }
 
+static bool looked_at(const struct vm *vm)
+{
+    return vm->watch && vm->watch->exact;
+}
+
 static void on_count(lua_State *L, lua_Debug *ar)
 {
-    (void)ar;
     struct vm *vm = vm_of(L);
+    if (ar->event == LUA_HOOKLINE && vm->on_line)
+        vm->on_line(vm->on_line_arg, L, ar);
     if (vm->dead)
         raise_timeout(L);
-    spend(L, vm, VM_STEP);
+    if (ar->event == LUA_HOOKLINE) {
+        if (looked_at(vm))
+            vm->watch->line(vm->watch->arg, L, ar);
+        return;
+    }
+    spend(L, vm, (uint64_t)lua_gethookcount(L));
+}
+
+void vm_tell_read(lua_State *L, const char *what, const char *name)
+{
+    const struct vm_watch *w = vm_of(L)->watch;
+    if (!w || !w->exact)
+        return;
+    char number[40];
+    size_t len = 0;
+    const char *s = NULL;
+    switch (lua_type(L, -1)) {
+    case LUA_TSTRING:
+        s = lua_tolstring(L, -1, &len);
+        break;
+    case LUA_TNUMBER: /* not by lua_tolstring: it would turn the number into a string */
+        if (lua_isinteger(L, -1))
+            snprintf(number, sizeof number, LUA_INTEGER_FMT, (LUAI_UACINT)lua_tointeger(L, -1));
+        else
+            snprintf(number, sizeof number, LUA_NUMBER_FMT, (LUAI_UACNUMBER)lua_tonumber(L, -1));
+        s = number;
+        len = strlen(s);
+        break;
+    case LUA_TBOOLEAN:
+        s = lua_toboolean(L, -1) ? "true" : "false";
+        len = strlen(s);
+        break;
+    case LUA_TNIL:
+        break;
+    default:
+        return;
+    }
+    w->read(w->arg, what, name, s, len);
+}
+
+/* Steps of VM_STEP, unless somebody wants to see everything. Not re-armed for every call: instructions that are left of a
+ * step count for the next one. */
+static void arm(struct vm *vm)
+{
+    lua_State *L = vm->L;
+    bool all = looked_at(vm);
+    int count = all ? 1 : VM_STEP, mask = LUA_MASKCOUNT | (all || vm->on_line ? LUA_MASKLINE : 0);
+    if (lua_gethookcount(L) != count || lua_gethookmask(L) != mask)
+        lua_sethook(L, on_count, mask, count);
 }
 
 void vm_charge(lua_State *L, size_t units)
@@ -105,6 +161,8 @@ struct vm *vm_create(const struct vm_limits *limits, volatile struct black_box *
     vm->call_limit = limits->call_instructions;
     vm->total_limit = limits->total_instructions;
     vm->total_used = limits->total_used;
+    vm->on_line = limits->on_line;
+    vm->on_line_arg = limits->on_line_arg;
     vm->box = box;
     vm->L = lua_newstate(capped_alloc, vm);
     if (!vm->L) {
@@ -232,9 +290,7 @@ enum vm_end vm_call(struct vm *vm, lua_CFunction f, void *arg)
     vm->starved = false;
     vm->place[0] = 0;
     vm_budget(vm);
-    /* not re-armed for every call: instructions that are left of a step count for the next one */
-    if (lua_gethookcount(L) != VM_STEP)
-        lua_sethook(L, on_count, LUA_MASKCOUNT, VM_STEP);
+    arm(vm);
     lua_pushcfunction(L, on_error); /* none of these pushes allocates */
     lua_pushcfunction(L, f);
     lua_pushlightuserdata(L, arg);

@@ -25,10 +25,24 @@ enum vm_end { VM_OK, VM_ERROR, VM_TIMEOUT, VM_MEMORY };
 struct matcher_cache;
 struct zones;
 
+/* Told of each line that is about to be run: only where specs are counted (spec_coverage.h). */
+typedef void vm_line_cb(void *arg, lua_State *L, lua_Debug *ar);
+
+/* Somebody looks on while hooks run: lua/chain_maker.h. None of it may raise or allocate in Lua. */
+struct vm_watch {
+    void *arg;
+    /* Before each line of Lua is executed. */
+    void (*line)(void *arg, lua_State *L, lua_Debug *ar);
+    /* "labels.", "track" was read of the alert or of ctx; value NULL: there is none. */
+    void (*read)(void *arg, const char *what, const char *name, const char *value, size_t len);
+    bool exact; /* instructions are counted one by one, and `line` and `read` are called */
+};
+
 struct vm {
     lua_State *L;
     /* memory, in bytes */
     size_t used, limit;
+    size_t peak; /* the most that was used since whoever wants to know set it */
     /* instructions, in steps of VM_STEP, and what C helpers charge for their loops */
     uint64_t call_used, call_limit;
     uint64_t *total_used; /* of every VM of this worker's life; owned by whoever made the VM */
@@ -36,8 +50,11 @@ struct vm {
     bool starved; /* the last memory that was refused is not there at all: others have it */
     enum vm_end dead; /* sticky: set when a ceiling was hit, until the next vm_call */
     volatile struct black_box *box;
+    const struct vm_watch *watch; /* NULL: nobody does. For the next vm_call */
     struct buf files;   /* "\nname.lua:" of each source file that runs in here: only those can be where an error is */
     struct buf scratch; /* for texts on their way into Lua; cleared by whoever uses it */
+    vm_line_cb *on_line; /* NULL: nobody wants to know */
+    void *on_line_arg;
     struct matcher_cache *matchers;
     struct zones *zones; /* that the policy may use: zones.h. NULL: none, or not yet */
     /* how the last vm_call failed */
@@ -49,6 +66,8 @@ struct vm_limits {
     size_t memory;
     uint64_t call_instructions, total_instructions;
     uint64_t *total_used;
+    vm_line_cb *on_line; /* NULL in every worker that judges alerts */
+    void *on_line_arg;
 };
 
 /* NULL when there is not even memory for an empty state. */
@@ -60,6 +79,9 @@ struct vm *vm_of(lua_State *L);
  * after. On anything but VM_OK, `place` and `message` say what happened. */
 enum vm_end vm_call(struct vm *vm, lua_CFunction f, void *arg);
 void *vm_arg(lua_State *L);
+
+/* The value on top of the stack was read: for vm_watch. Cheap when nobody looks on. */
+void vm_tell_read(lua_State *L, const char *what, const char *name);
 
 /* A source file that runs in the VM from now on. */
 void vm_add_file(struct vm *vm, const char *name);

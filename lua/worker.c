@@ -1,11 +1,12 @@
-/* alertspawner-worker: judges alerts by Lua policies and renders templates, for one cycle of one spawner. It
- * reads frames from descriptor 0 and writes answers to descriptor 1 (policy/wire.h); at the end of its input
+/* alertspawner-worker: judges alerts by Lua policies and renders templates, for one cycle of one spawner; or, when the
+ * first frame says so, runs one file of specs (spec.h). It reads frames from descriptor 0 and writes answers to descriptor 1 (policy/wire.h); at the end of its input
  * it exits.
  *
  * Exit: 0 the input ended, 1 a wall could not be built or the engine is gone, 2 wrong usage, 3 the input is
  * nonsense. */
 #include "confine.h"
 #include "session.h"
+#include "spec.h"
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -61,27 +62,76 @@ static void write_out(void *arg, struct buf *out)
         buf_free(out);
 }
 
-/* Handles every whole frame in `in` and keeps the rest. */
-static void take_frames(struct session *session, struct buf *in)
+/* What has come and was not yet taken. */
+struct input {
+    struct buf bytes;
+    size_t taken;
+};
+
+static void read_more(struct input *in)
 {
-    enum wire_type type;
-    struct wire_reader fields;
-    size_t used, done = 0;
-    struct err e;
-    int rc;
-    while ((rc = wire_frame(in->data + done, in->len - done, &type, &fields, &used)) == 1) {
-        if (session_frame(session, type, &fields, &e) < 0)
-            die(3, e.msg);
-        done += used;
-    }
-    if (rc < 0)
-        die(3, "the input is no frame");
-    memmove(in->data, in->data + done, in->len - done);
-    in->len -= done;
-    if (in->len == 0 && in->cap > 16 * SESSION_FLUSH)
-        buf_free(in); /* SETUP is large, and comes once */
+    if (in->taken)
+        memmove(in->bytes.data, in->bytes.data + in->taken, in->bytes.len - in->taken);
+    in->bytes.len -= in->taken;
+    in->taken = 0;
+    if (in->bytes.len == 0 && in->bytes.cap > 16 * SESSION_FLUSH)
+        buf_free(&in->bytes); /* SETUP is large, and comes once */
+    buf_reserve(&in->bytes, SESSION_FLUSH);
+    ssize_t n;
+    do
+        n = read(0, in->bytes.data + in->bytes.len, SESSION_FLUSH);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        die(1, "standard input cannot be read");
+    if (n == 0 && in->bytes.len)
+        die(3, "the input ended inside a frame");
+    if (n == 0)
+        _exit(0); /* no tidying up: what a policy has left behind is nobody's business any more */
+    in->bytes.len += (size_t)n;
 }
 
+/* The next frame, valid until the next call. At the end of the input the worker ends. */
+static int next_frame(void *arg, enum wire_type *type_r, struct wire_reader *fields_r)
+{
+    struct input *in = arg;
+    size_t used;
+    for (;;) {
+        const char *p = in->bytes.data ? in->bytes.data + in->taken : "";
+        int rc = wire_frame(p, in->bytes.len - in->taken, type_r, fields_r, &used);
+        if (rc < 0)
+            die(3, "the input is no frame");
+        if (rc == 1) {
+            in->taken += used;
+            return 0;
+        }
+        read_more(in);
+    }
+}
+
+/* Judging alerts, from SETUP on. */
+static _Noreturn void judge(struct session *session, struct input *in, enum wire_type type, struct wire_reader fields)
+{
+    struct err e;
+    do
+        if (session_frame(session, type, &fields, &e) < 0)
+            die(3, e.msg);
+    while (next_frame(in, &type, &fields) == 0);
+    _exit(0);
+}
+
+/* One file of specs. */
+static _Noreturn void run_specs(volatile struct black_box *box, struct input *in, struct wire_reader fields)
+{
+    const struct spec_io io = {write_out, next_frame, in};
+    struct err e;
+    if (spec_serve(box, &io, &fields, &e) < 0)
+        die(3, e.msg);
+    enum wire_type type;
+    next_frame(in, &type, &fields);
+    die(3, "nothing may follow SPEC");
+}
+
+/* The first frame says what this worker is for, once and for all. */
 static _Noreturn void serve(void)
 {
     volatile struct black_box *box = confine_black_box();
@@ -89,23 +139,14 @@ static _Noreturn void serve(void)
     if (confine_process(&e) < 0)
         die(1, e.msg);
     struct session *session = session_create(box, write_out, NULL);
-    struct buf in = {0};
+    struct input in = {0};
+    enum wire_type type;
+    struct wire_reader fields;
     session_hello(session);
-    for (;;) {
-        buf_reserve(&in, SESSION_FLUSH);
-        ssize_t n = read(0, in.data + in.len, SESSION_FLUSH);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            die(1, "standard input cannot be read");
-        if (n == 0)
-            break;
-        in.len += (size_t)n;
-        take_frames(session, &in);
-    }
-    if (in.len)
-        die(3, "the input ended inside a frame");
-    _exit(0); /* no tidying up: what a policy has left behind is nobody's business any more */
+    next_frame(&in, &type, &fields);
+    if (type == WIRE_SPEC)
+        run_specs(box, &in, fields);
+    judge(session, &in, type, fields);
 }
 
 int main(int argc, char **argv)

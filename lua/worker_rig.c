@@ -278,7 +278,14 @@ void rig_write_setup(struct buf *b, const struct rig_setup *s)
     wire_u32(b, n);
     for (uint32_t i = 0; i < n; i++)
         wire_u32(b, s->quarantined[i] - 1);
-    wire_u8(b, s->lint);
+    wire_u8(b, s->lint | s->explain);
+    if (s->explain & 4) {
+        for (n = 0; n < RIG_TEXTS_MAX && s->explained[n];)
+            n++;
+        wire_u32(b, n);
+        for (uint32_t i = 0; i < n; i++)
+            wire_u64(b, s->explained[i]);
+    }
     write_remembered(b, s);
     wire_end(b, mark);
 }

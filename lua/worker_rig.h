@@ -38,6 +38,8 @@ struct rig_setup {
         const char *file, *source;
     } libraries[RIG_TEXTS_MAX]; /* every policy may include all of them */
     bool lint;
+    uint8_t explain; /* SETUP's other bits: 2 all, 4 those listed, 8 traced, 16 measured */
+    uint64_t explained[RIG_TEXTS_MAX]; /* with 4 */
     struct {
         const char *policy;
         int64_t at[RIG_TEXTS_MAX]; /* microseconds, ascending, until 0 */
@@ -103,7 +105,8 @@ void rig_write_seen(struct buf *b, const struct rig_seen *seen); /* NULL: never 
  *      survey     "survey: N"
  *      "worker: hung", "worker: exit N", "worker: signal N", when it is gone
  *
- * and at the end of judge, retrigger, resolve and compose [" notes={a=1,b=2}"] [" state[KEY]={a=i1,b=z}"]. */
+ * and at the end of judge, retrigger, resolve and compose [" notes={a=1,b=2}"] [" state[KEY]={a=i1,b=z}"] [" chain:" and
+ * lines as chain_text makes them]. */
 /* Sends, then adds what came. */
 void rig_converse(struct rig *r, const struct buf *request, enum wire_type until, struct buf *text);
 void rig_ready(struct rig *r, const struct rig_setup *setup, struct buf *text);

@@ -9,6 +9,8 @@
 
 #include "worker_rig.h"
 
+#include "policy/chain.h"
+
 #include <stdio.h>
 #include <sys/wait.h>
 
@@ -99,10 +101,28 @@ static void say_scalar(struct wire_reader *r, struct buf *text)
     }
 }
 
+static void say_chain(struct wire_reader *r, struct buf *text)
+{
+    struct chain c;
+    struct err e;
+    if (chain_read(r, &c, &e) < 0)
+        fail_msg("the chain is none: %s", e.msg);
+    buf_adds(text, " chain:\n");
+    chain_choices_text(&c, "  ", text);
+    chain_text(&c, "  ", text);
+    chain_steps_text(&c, "  > ", text);
+    for (size_t i = 0; i < c.n_links; i++)
+        if (c.links[i].bits & CHAIN_DECIDED)
+            buf_addf(text, "  decided: %s %s, instructions %s, memory %s\n", black_box_hook_name(c.links[i].hook),
+                     c.links[i].by, c.links[i].instructions > 0 ? "some" : "none",
+                     c.links[i].memory > 0 ? "some" : "none");
+    chain_clear(&c);
+}
+
 static void say_extras(struct wire_reader *r, struct buf *text)
 {
     uint8_t bits = wire_get_u8(r);
-    assert_true(bits < 4);
+    assert_true(bits < 8);
     if (bits & 1) {
         uint32_t n = wire_get_u32(r);
         assert_true(n > 0);
@@ -122,6 +142,8 @@ static void say_extras(struct wire_reader *r, struct buf *text)
         }
         buf_addc(text, '}');
     }
+    if (bits & 4)
+        say_chain(r, text);
 }
 
 static void say_optional(struct buf *text, const char *before, struct wire_text t)

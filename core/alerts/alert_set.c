@@ -148,6 +148,20 @@ int alert_set_add(struct alert_set *set, const struct selector *selector, const 
     return r->reason == REASON_NONE ? keep_alert(set, r, bytes, len, e) : 0;
 }
 
+int alert_set_add_wanted(struct alert_set *set, bool (*wanted)(void *arg, const struct alert *a), void *arg,
+                         const char *bytes, size_t len, struct err *e)
+{
+    struct err why = {0};
+    struct alert a;
+    enum alert_verdict verdict = alert_index(bytes, len, &set->index, &why);
+    if (verdict == ALERT_BROKEN)
+        return err_set(e, ERR_INVALID, "an element: %s", why.msg);
+    if (verdict == ALERT_BAD)
+        return 0;
+    alert_view(&a, bytes, set->index.data);
+    return wanted(arg, &a) ? alert_set_add(set, NULL, bytes, len, e) : 0;
+}
+
 const char *alert_set_alertname(const struct alert_set *set, const struct alert_record *r)
 {
     return r->alertname == UINT32_MAX ? "(too many alertnames)" : intern_text(set->names, r->alertname);

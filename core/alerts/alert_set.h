@@ -39,6 +39,10 @@ struct selector;
 int alert_set_add(struct alert_set *set, const struct selector *selector, const char *bytes, size_t len,
                   struct err *e);
 
+/* The same for who looks for single alerts: only one that is `wanted` is taken, as kept. What is no alert is not. */
+int alert_set_add_wanted(struct alert_set *set, bool (*wanted)(void *arg, const struct alert *a), void *arg,
+                         const char *bytes, size_t len, struct err *e);
+
 size_t alert_set_len(const struct alert_set *set);
 size_t alert_set_kept(const struct alert_set *set); /* how many have REASON_NONE */
 const struct alert_record *alert_set_at(const struct alert_set *set, size_t i);

@@ -15,11 +15,16 @@
 enum { POLL_ELEMENT_MAX = 4 * 1024 * 1024 };
 
 struct poll {
-    struct http_request *request;
+    struct http_request *request; /* NULL: an answer from a recording */
+    uv_timer_t *later;            /* ... which comes from the loop, too */
+    struct poll_answer answer;
+    bool cancelled;
+    struct poll_tap tap;
     struct cutter cutter;
     struct alert_set *set;
     struct selector selector; /* a copy */
     bool has_selector;
+    struct poll_lookup lookup; /* wanted NULL: none */
     char *base; /* the URL without trailing slashes, for messages */
     uint64_t bytes;
     poll_done_cb *done;
@@ -71,7 +76,9 @@ static bool plain_type(const char *s)
 
 static int on_head(void *arg, const struct http_response *r, struct err *e)
 {
-    (void)arg;
+    struct poll *p = arg;
+    if (p->tap.head != NULL)
+        p->tap.head(p->tap.arg, r->status);
     if (r->status != 200) {
         for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
             if (r->status >= answers[i].from && r->status <= answers[i].to)
@@ -92,6 +99,8 @@ static int on_element(void *arg, size_t i, const char *bytes, size_t len, struct
 {
     (void)i;
     struct poll *p = arg;
+    if (p->lookup.wanted != NULL)
+        return alert_set_add_wanted(p->set, p->lookup.wanted, p->lookup.arg, bytes, len, e);
     return alert_set_add(p->set, p->has_selector ? &p->selector : NULL, bytes, len, e);
 }
 
@@ -110,6 +119,8 @@ static int on_body(void *arg, const char *bytes, size_t len, struct err *e)
 {
     struct poll *p = arg;
     p->bytes += len;
+    if (p->tap.body != NULL)
+        p->tap.body(p->tap.arg, bytes, len);
     return cutter_feed(&p->cutter, bytes, len, e) == 0 ? 0 : cut_failed(p, e);
 }
 
@@ -195,7 +206,7 @@ static int check_parts(CURLU *u, const char *url, struct err *e)
     return 0;
 }
 
-static int check_url(const char *url, struct err *e)
+int poll_url_check(const char *url, struct err *e)
 {
     if (url == NULL || (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0))
         return err_set(e, ERR_INVALID, "the URL must start with http:// or https://");
@@ -213,11 +224,8 @@ static int check_auth(const struct poll_auth *a, struct err *e)
     return 0;
 }
 
-int poll_start(struct http_client *http, const struct poll_options *o, poll_done_cb *done, void *arg,
-               struct poll **poll_r, struct err *e)
+static struct poll *poll_create(const struct poll_options *o, poll_done_cb *done, void *arg)
 {
-    if (check_url(o->url, e) != 0 || (o->auth != NULL && check_auth(o->auth, e) != 0))
-        return -1;
     struct poll *p = xcalloc(1, sizeof *p);
     p->done = done;
     p->arg = arg;
@@ -227,20 +235,39 @@ int poll_start(struct http_client *http, const struct poll_options *o, poll_done
     p->base = xstrndup(o->url, n);
     p->set = alert_set_create();
     cutter_init(&p->cutter, CUT_ARRAY, POLL_ELEMENT_MAX, on_element, p);
-    struct buf url = {0};
-    buf_adds(&url, p->base);
-    buf_adds(&url, "/api/v2/alerts?");
+    if (o->lookup != NULL) {
+        p->lookup = *o->lookup;
+        p->lookup.alertname = NULL; /* only the query wants it */
+    }
     if (o->selector != NULL) {
         p->has_selector = true;
         copy_selector(o->selector, &p->selector);
-        selector_query(&p->selector, &url);
-    } else {
-        buf_adds(&url, "active=true&silenced=false&inhibited=false");
     }
-    struct http_get_options get = {
+    return p;
+}
+
+int poll_start(struct http_client *http, const struct poll_options *o, poll_done_cb *done, void *arg,
+               struct poll **poll_r, struct err *e)
+{
+    if (poll_url_check(o->url, e) != 0 || (o->auth != NULL && check_auth(o->auth, e) != 0))
+        return -1;
+    struct poll *p = poll_create(o, done, arg);
+    if (o->tap != NULL)
+        p->tap = *o->tap;
+    struct buf url = {0};
+    buf_adds(&url, p->base);
+    buf_adds(&url, "/api/v2/alerts?");
+    if (o->lookup != NULL)
+        selector_lookup_query(o->lookup->alertname, &url);
+    else if (p->has_selector)
+        selector_query(&p->selector, &url);
+    else
+        buf_adds(&url, "active=true&silenced=false&inhibited=false");
+    struct http_options get = {
         .url = url.data,
         .accept = "application/json",
         .max_bytes = o->max_bytes,
+        .max_hint = "narrow the selectors, or raise --max-response-bytes",
         .timeout_us = o->timeout_us,
     };
     if (o->auth != NULL) {
@@ -249,12 +276,49 @@ int poll_start(struct http_client *http, const struct poll_options *o, poll_done
         get.password = o->auth->password;
     }
     struct http_handler handler = {.on_head = on_head, .on_body = on_body, .on_done = on_done, .arg = p};
-    int rc = http_get(http, &get, &handler, &p->request, e);
+    int rc = http_start(http, &get, &handler, &p->request, e);
     buf_free(&url);
     if (rc != 0) {
+        err_wrap(e, "%s", p->base);
         poll_free(p);
-        return err_wrap(e, "%.*s", (int)n, o->url);
+        return -1;
     }
+    if (poll_r != NULL)
+        *poll_r = p;
+    return 0;
+}
+
+/* ---- an answer from a recording ---- */
+
+static void on_later_closed(uv_handle_t *h)
+{
+    free(h);
+}
+
+static void on_later(uv_timer_t *t)
+{
+    struct poll *p = t->data;
+    struct err e = {0};
+    uv_close((uv_handle_t *)t, on_later_closed);
+    if (p->cancelled)
+        err_set(&e, ERR_CONFLICT, "cancelled");
+    else if (p->answer.failed != NULL)
+        e = *p->answer.failed;
+    else
+        on_body(p, p->answer.body, p->answer.len, &e);
+    on_done(p, NULL, e.kind != ERR_NONE ? &e : NULL);
+}
+
+int poll_answered(uv_loop_t *loop, const struct poll_options *o, const struct poll_answer *answer, poll_done_cb *done,
+                  void *arg, struct poll **poll_r, struct err *e)
+{
+    (void)e; /* as poll_start, which may fail */
+    struct poll *p = poll_create(o, done, arg);
+    p->answer = *answer;
+    p->later = xmalloc(sizeof *p->later);
+    uv_timer_init(loop, p->later);
+    p->later->data = p;
+    uv_timer_start(p->later, on_later, 0, 0);
     if (poll_r != NULL)
         *poll_r = p;
     return 0;
@@ -262,7 +326,9 @@ int poll_start(struct http_client *http, const struct poll_options *o, poll_done
 
 void poll_cancel(struct poll *p)
 {
-    http_cancel(p->request);
+    p->cancelled = true; /* one from a recording sees it when its turn comes */
+    if (p->request != NULL)
+        http_cancel(p->request);
 }
 
 struct poll_progress poll_progress(const struct poll *p)

@@ -394,12 +394,88 @@ static void test_ca_file(void **state)
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
+/* ---- answers of a recording ---- */
+
+static struct poll_run answered(const struct poll_options *o, const struct poll_answer *answer, bool cancel)
+{
+    uv_loop_t loop;
+    struct poll_run r = {.starting = true};
+    struct poll *p = NULL;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    assert_int_equal(poll_answered(&loop, o, answer, poll_run_done, &r, &p, &r.e), 0);
+    r.starting = false;
+    if (cancel)
+        poll_cancel(p);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(r.calls, 1);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    return r;
+}
+
+struct tapped {
+    long status;
+    struct buf body;
+};
+
+static void on_tap_head(void *arg, long status)
+{
+    ((struct tapped *)arg)->status = status;
+}
+
+static void on_tap_body(void *arg, const char *bytes, size_t len)
+{
+    buf_add(&((struct tapped *)arg)->body, bytes, len);
+}
+
+/* What was tapped off a poll is the same answer when it is given again; cut anywhere it is a failed poll. */
+static void test_recorded(void **state)
+{
+    (void)state;
+    char url[100];
+    struct tapped tapped = {0};
+    struct poll_tap tap = {on_tap_head, on_tap_body, &tapped};
+    struct poll_options o = options(url, "chunks");
+    o.tap = &tap;
+    struct poll_run live = poll_run(&o);
+    assert_non_null(live.set);
+    assert_int_equal(tapped.status, 200);
+    struct poll_answer answer = {.body = tapped.body.data, .len = tapped.body.len};
+    struct poll_run again = answered(&o, &answer, false);
+    assert_non_null(again.set);
+    assert_int_equal(alert_set_len(again.set), alert_set_len(live.set));
+    assert_true(alert_set_len(live.set) > 0);
+    assert_int_equal(alert_set_at(again.set, 0)->fingerprint, alert_set_at(live.set, 0)->fingerprint);
+    alert_set_free(&again.set);
+    alert_set_free(&live.set);
+    size_t end = tapped.body.len;
+    while (strchr(" \n", tapped.body.data[end - 1]) != NULL)
+        end--;
+    for (answer.len = 0; answer.len < end; answer.len += 1 + end / 50) {
+        struct poll_run cut = answered(&o, &answer, false);
+        assert_null(cut.set);
+        assert_int_equal(cut.e.kind, ERR_INVALID);
+    }
+    answer.len = tapped.body.len;
+    struct poll_run cancelled = answered(&o, &answer, true);
+    assert_null(cancelled.set);
+    assert_int_equal(cancelled.e.kind, ERR_CONFLICT);
+    struct err why = {0};
+    err_set(&why, ERR_UNREACHABLE, "Alertmanager answered 503");
+    struct poll_run failed = answered(&o, &(struct poll_answer){.failed = &why}, false);
+    assert_null(failed.set);
+    assert_int_equal(failed.e.kind, ERR_UNREACHABLE);
+    assert_non_null(strstr(failed.e.msg, url));
+    assert_non_null(strstr(failed.e.msg, "answered 503"));
+    buf_free(&tapped.body);
+}
+
 int main(void)
 {
     static const char *const proxies[] = {"http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY"};
     for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++)
         unsetenv(proxies[i]);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_recorded),
         cmocka_unit_test(test_answers),       cmocka_unit_test(test_timeouts), cmocka_unit_test(test_refused),
         cmocka_unit_test(test_request),       cmocka_unit_test(test_cancel),   cmocka_unit_test(test_start_refuses),
         cmocka_unit_test(test_many),          cmocka_unit_test(test_ca_file),  cmocka_unit_test(test_auth_deinit),

@@ -152,6 +152,14 @@ void selector_query(const struct selector *s, struct buf *query)
         add_one(query, start, s->exclude_labels[i].name, "!=", s->exclude_labels[i].value);
 }
 
+void selector_lookup_query(const char *alertname, struct buf *query)
+{
+    size_t start = query->len;
+    buf_adds(query, "active=true&silenced=true&inhibited=true&unprocessed=true");
+    if (alertname != NULL)
+        add_one(query, start, "alertname", "=", alertname);
+}
+
 static void free_strings(char **v, size_t n)
 {
     for (size_t i = 0; i < n; i++)

@@ -36,4 +36,9 @@ enum reason selector_judge(const struct selector *s, const struct alert *a);
  * that would make the query longer than SELECTOR_QUERY_MAX: proxies refuse request lines of more than 8 KiB. */
 enum { SELECTOR_QUERY_MAX = 6 * 1024 };
 void selector_query(const struct selector *s, struct buf *query);
+/* The query for alerts in whatever state, of this name (NULL: all): "active=true&silenced=true&...". */
+void selector_lookup_query(const char *alertname, struct buf *query);
+/* For a person: by which selector `reason` (of selector_judge) came, and what the alert has instead: "wants
+ * namespace=production; it has "staging"". Alert text is not escaped. */
+void selector_tell(const struct selector *s, const struct alert *a, enum reason reason, struct buf *b);
 void selector_deinit(struct selector *s);

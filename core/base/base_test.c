@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/moment.h"
@@ -125,6 +126,30 @@ static void test_err(void **state)
     assert_int_equal(strlen(e.msg), sizeof e.msg - 1);
 }
 
+static void test_base64(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {{"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="},
+                                           {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\xfb\xff\xfe", "+//+"}};
+    struct buf b = {0}, back = {0};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        buf_clear(&b);
+        buf_clear(&back);
+        base64_encode(pairs[i][0], strlen(pairs[i][0]), &b);
+        assert_string_equal(b.data, pairs[i][1]);
+        assert_int_equal(base64_decode(b.data, &back), 0);
+        assert_int_equal(back.len, strlen(pairs[i][0]));
+        assert_memory_equal(back.data, pairs[i][0], back.len);
+    }
+    buf_clear(&b);
+    base64_encode("\0\0", 2, &b);
+    assert_string_equal(b.data, "AAA=");
+    assert_int_equal(base64_decode("Zg=", &back), -1);
+    assert_int_equal(base64_decode("Zg==Zg==", &back), -1);
+    buf_free(&b);
+    buf_free(&back);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +159,7 @@ int main(void)
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_visible),
         cmocka_unit_test(test_err),
+        cmocka_unit_test(test_base64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

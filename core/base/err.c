@@ -47,6 +47,14 @@ const char *err_kind_name(enum err_kind kind)
         return "not found";
     case ERR_CONFLICT:
         return "conflict";
+    case ERR_EXISTS:
+        return "already exists";
+    case ERR_FORBIDDEN:
+        return "forbidden";
+    case ERR_GONE:
+        return "gone";
+    case ERR_THROTTLED:
+        return "throttled";
     case ERR_UNREACHABLE:
         return "unreachable";
     case ERR_TIMEOUT:

@@ -11,6 +11,10 @@ enum err_kind {
     ERR_INVALID,     /* a document, a policy, an answer is wrong: trying again does not help */
     ERR_NOT_FOUND,   /* the named thing is not there */
     ERR_CONFLICT,    /* somebody else was first (a lock, a name, a version) */
+    ERR_EXISTS,      /* an object of that name is there already */
+    ERR_FORBIDDEN,   /* these credentials may not do it, or are not accepted */
+    ERR_GONE,        /* what the question refers to is too old by now: ask anew from the start */
+    ERR_THROTTLED,   /* the server asks to come back later, and it was too late to wait */
     ERR_UNREACHABLE, /* a server or process did not answer: try again later */
     ERR_TIMEOUT,     /* it took too long: try again later */
     ERR_LIMIT,       /* a ceiling that has a name was hit */

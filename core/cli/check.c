@@ -122,7 +122,7 @@ int verb_check(const struct options *o)
     struct spawner_set *set = NULL;
     struct engine g;
     size_t bad = 0;
-    if (o->n_documents > 0 && engine_documents(o, &set, &bad, &e) != 0)
+    if (o->n_documents > 0 && engine_documents(o, NULL, &set, &bad, &e) != 0)
         return verb_fail(&e);
     int rc = engine_open(o, ENGINE_OFFLINE, &g, &e);
     if (rc == 0)

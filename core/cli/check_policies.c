@@ -54,6 +54,16 @@ static void warn_of_unused(const struct policy_files *files, const struct policy
     }
 }
 
+static void warn_of_idle(const struct policy_files *files)
+{
+    size_t at = 0;
+    for (const char *name; (name = policy_gate_idle(files, &at)) != NULL;) {
+        size_t len = 0;
+        policy_beside_is_spec(name, &len);
+        say("Warning: %s: gates nothing: there is no %.*s.lua beside it", name, (int)len, name);
+    }
+}
+
 static int take(const struct policy_files *files, const struct policy_verdict *verdicts, struct policy_files **served_r,
                 size_t *bad_r, struct err *e)
 {
@@ -71,13 +81,13 @@ static int take(const struct policy_files *files, const struct policy_verdict *v
 int check_policies(struct engine *g, const struct policy_files *files, struct policy_files **served_r, size_t *bad_r,
                    struct err *e)
 {
-    struct judge_setup setup = policy_examine_setup(files, &g->env.limits);
-    struct judge *j = NULL;
-    if (offline_judge(g, &setup, &j, e) != 0) {
-        judge_free(&j);
+    struct policy_examination *x = NULL;
+    if (offline_examine(g, files, &x, e) != 0) {
+        policy_examination_free(&x);
         return -1;
     }
-    struct policy_verdict *verdicts = policy_examine_verdicts(j, files);
+    const struct judge *j = policy_examination_judge(x);
+    const struct policy_verdict *verdicts = policy_examination_verdicts(x);
     for (size_t i = 0; i < files->n; i++)
         print_policy(j, files, i, &verdicts[i]);
     for (size_t i = 0; i < judge_lints(j); i++) {
@@ -85,8 +95,8 @@ int check_policies(struct engine *g, const struct policy_files *files, struct po
         say("Warning: %s:%u: %s", l.file, l.line, l.sentence);
     }
     warn_of_unused(files, verdicts);
+    warn_of_idle(files);
     int rc = take(files, verdicts, served_r, bad_r, e);
-    policy_verdicts_free(&verdicts, files->n);
-    judge_free(&j);
+    policy_examination_free(&x);
     return rc;
 }

@@ -3,6 +3,7 @@
 #include "cli/say.h"
 
 #include "base/mem.h"
+#include "metrics/metrics.h"
 #include "net/http.h"
 #include "policy/worker_pool.h"
 #include "spawner/spawner.h"
@@ -10,12 +11,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WORKERS_AHEAD = 2 };
+enum { WORKERS_AHEAD = 2, WORKERS_REPLAY = 4 };
+
+static bool is_offline(enum engine_use use)
+{
+    return use == ENGINE_OFFLINE || use == ENGINE_REPLAY;
+}
+
+static size_t workers_ahead(enum engine_use use)
+{
+    return use == ENGINE_OFFLINE ? 1 : use == ENGINE_REPLAY ? WORKERS_REPLAY : WORKERS_AHEAD;
+}
 
 static int open_store(const struct options *o, enum engine_use use, struct engine *g, struct err *e)
 {
-    if (use == ENGINE_OFFLINE)
+    if (is_offline(use))
         return 0;
+    if (cluster_wanted(o)) {
+        if (cluster_open(&g->loop, o, use == ENGINE_PLAN, &g->cluster, e) != 0)
+            return -1;
+        g->env.store = cluster_store(g->cluster);
+        g->env.secrets = cluster_secrets(g->cluster);
+        return 0;
+    }
     if (local_open(o->store, use == ENGINE_ACT ? LOCAL_ENGINE : LOCAL_READ, &g->loop, &g->local, e) != 0)
         return -1;
     g->env.store = &g->local->store;
@@ -38,14 +56,15 @@ int engine_open(const struct options *o, enum engine_use use, struct engine *g, 
         g->worker = xstrdup(o->worker);
     else if (worker_path_default(&g->worker, e) != 0)
         return -1;
-    if (worker_pool_create(&g->loop, g->worker, use == ENGINE_OFFLINE ? 1 : WORKERS_AHEAD, &g->pool, e) != 0 ||
+    if (worker_pool_create(&g->loop, g->worker, workers_ahead(use), &g->pool, e) != 0 ||
         open_store(o, use, g, e) != 0)
         return -1;
     if (policy_set_create(o->policies, &g->policies, e) != 0)
         return -1;
     struct http_client_options http = {.ca_file = o->ca_file, .user_agent = "alertspawner/" AS_VERSION};
-    if (use != ENGINE_OFFLINE && http_client_create(&g->loop, &http, &g->http, e) != 0)
+    if (!is_offline(use) && http_client_create(&g->loop, &http, &g->http, e) != 0)
         return -1;
+    g->metrics = g->env.metrics = metrics_create();
     g->env.loop = &g->loop;
     g->env.http = g->http;
     g->env.pool = g->pool;
@@ -54,23 +73,35 @@ int engine_open(const struct options *o, enum engine_use use, struct engine *g, 
     g->env.max_bytes = o->max_response_bytes;
     g->env.poll_timeout_us = o->timeout_us;
     g->env.limits = judge_limits_default();
-    return 0;
+    return use == ENGINE_OFFLINE ? 0 : policy_set_examine(g->policies, g->pool, &g->env.limits, e);
 }
 
 void engine_close(struct engine *g)
 {
     policy_set_free(&g->policies);
+    cluster_close(&g->cluster);
     http_client_free(&g->http);
     worker_pool_free(&g->pool);
     local_close(&g->local);
     uv_run(&g->loop, UV_RUN_DEFAULT);
     uv_loop_close(&g->loop);
+    metrics_free(&g->metrics);
     free(g->worker);
 }
 
-int engine_documents(const struct options *o, struct spawner_set **set_r, size_t *bad_r, struct err *e)
+const char *engine_place(const struct engine *g)
+{
+    return g->cluster != NULL ? cluster_name(g->cluster) : local_path(g->local);
+}
+
+int engine_documents(const struct options *o, struct cluster *cluster, struct spawner_set **set_r, size_t *bad_r,
+                     struct err *e)
 {
     struct spawner_source source = {.paths = o->documents, .n_paths = o->n_documents, .ns = o->ns};
+    if (cluster != NULL) {
+        source.ns = cluster_ns(cluster);
+        source.n_objects = cluster_objects(cluster, &source.objects);
+    }
     if (spawner_set_load(&source, set_r, e) != 0)
         return -1;
     struct spawner_set *set = *set_r;
@@ -79,7 +110,9 @@ int engine_documents(const struct options *o, struct spawner_set **set_r, size_t
         say("Error: %s", set->problems[i]);
     if (set->n == 0 && set->n_problems == 0) {
         spawner_set_free(set_r);
-        return err_set(e, ERR_INVALID, "the documents hold no TaskSpawner");
+        return cluster != NULL ? err_set(e, ERR_NOT_FOUND, "there is no AlertSpawner in %s%s", cluster_watched(cluster)[0]
+                                             ? "namespace " : "any namespace", cluster_watched(cluster))
+                               : err_set(e, ERR_INVALID, "the documents hold no TaskSpawner");
     }
     if (o->alertmanager != NULL && spawner_set_override_url(set, o->alertmanager, e) != 0) {
         spawner_set_free(set_r);

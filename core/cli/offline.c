@@ -43,3 +43,11 @@ int offline_compose(struct engine *g, struct judge *j, size_t alert, struct comp
         return -1;
     return wait_for(&w);
 }
+
+int offline_examine(struct engine *g, const struct policy_files *files, struct policy_examination **x_r, struct err *e)
+{
+    struct waiting w = {.loop = &g->loop, .e = e};
+    if (policy_examination_start(g->pool, &g->env.limits, files, NULL, on_done, &w, x_r, e) != 0)
+        return -1;
+    return wait_for(&w);
+}

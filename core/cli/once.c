@@ -106,18 +106,36 @@ static int run_cycles(struct once *x, const struct options *o)
     return x->report.failed + x->report.errors > 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* The objects of a cluster: their first list must be in. */
+static int open_cluster(struct once *x, const struct options *o, size_t *bad_r, struct err *e)
+{
+    struct cluster *c = x->engine.cluster;
+    if (cluster_follow(c, NULL, NULL, e) != 0)
+        return -1;
+    if (cluster_wait(c, e) != 0) {
+        if (o->n_documents == 0)
+            return -1;
+        say("Warning: the spawners of the cluster are not known: %s", e->msg);
+    }
+    return engine_documents(o, c, &x->set, bad_r, e);
+}
+
 static int run(const struct options *o, enum cycle_mode mode)
 {
     struct once x = {.mode = mode};
     struct err e = {0};
     size_t bad = 0;
-    if (engine_documents(o, &x.set, &bad, &e) != 0)
+    bool kube = cluster_wanted(o);
+    if (!kube && engine_documents(o, NULL, &x.set, &bad, &e) != 0)
         return verb_fail(&e);
     int rc;
-    if (engine_open(o, mode == CYCLE_ACT ? ENGINE_ACT : ENGINE_PLAN, &x.engine, &e) != 0)
+    if (engine_open(o, mode == CYCLE_ACT ? ENGINE_ACT : ENGINE_PLAN, &x.engine, &e) != 0 ||
+        (kube && open_cluster(&x, o, &bad, &e) != 0)) {
         rc = verb_fail(&e);
-    else
+    } else {
+        x.engine.env.explain.which = o->explain ? EXPLAIN_ALL : EXPLAIN_NOTHING;
         rc = run_cycles(&x, o);
+    }
     engine_close(&x.engine);
     spawner_set_free(&x.set);
     return rc == EXIT_DONE && bad > 0 ? EXIT_FAILED : rc;

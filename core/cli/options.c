@@ -3,6 +3,8 @@
 
 #include "base/mem.h"
 #include "base/moment.h"
+#include "cli/cluster.h"
+#include "spawner/checks.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -26,7 +28,31 @@ enum {
     O_EXEC,
     O_EXEC_OUTPUT,
     O_EXEC_PARALLEL,
+    O_LISTEN,
+    O_LOG,
+    O_LOG_SIZE,
+    O_LOG_KEEP,
+    O_LOG_ALL,
+    O_EXPLAIN,
+    O_AT,
+    O_TRACE,
+    O_ENGINE,
     O_LOG_LEVEL,
+    O_AGAINST,
+    O_AGAINST_DOCUMENTS,
+    O_HTML,
+    O_FROM,
+    O_TO,
+    O_TASK_START,
+    O_TASK_DURATION,
+    O_TASK_FAILURES,
+    O_INTERVAL,
+    O_FOR,
+    O_REDACT,
+    O_KUBECONFIG,
+    O_CONTEXT,
+    O_TAKE_TASKSPAWNERS,
+    O_LEASE,
 };
 
 static const struct row {
@@ -36,24 +62,52 @@ static const struct row {
 } rows[] = {
     {TAKES_DOCUMENTS, 'f', "filename", "FILE|DIR|-", "TaskSpawner documents (YAML or JSON), and Secrets; may be repeated"},
     {TAKES_DOCUMENTS | TAKES_NAMESPACE, 'n', "namespace", "NS", "namespace: of documents that name none; of what to show"},
-    {TAKES_NAMESPACE, 'A', "all-namespaces", NULL, "show every namespace (this is so without -n, too)"},
+    {TAKES_NAMESPACE | TAKES_OBJECTS, 'A', "all-namespaces", NULL,
+     "every namespace (of the local store this is so without -n, too)"},
     {TAKES_OUTPUT, 'o', "output", "FORMAT", "table, json or yaml"},
-    {TAKES_SOURCE, O_ALERTMANAGER, "alertmanager", "URL", "ask this Alertmanager instead of the documents' url"},
+    {TAKES_SOURCE | TAKES_URL, O_ALERTMANAGER, "alertmanager", "URL", "ask this Alertmanager instead of the documents' url"},
     {TAKES_SOURCE, O_SECRETS, "secrets", "DIR", "mounted Secrets: DIR/<name>/<KEY>"},
     {TAKES_SOURCE, O_CA_FILE, "ca-file", "FILE", "trust these CAs (PEM) instead of the system's"},
     {TAKES_SOURCE, O_MAX_BYTES, "max-response-bytes", "N", "a longer answer is a failed poll (default 1Gi; Ki, Mi, Gi)"},
     {TAKES_SOURCE, O_TIMEOUT, "timeout", "DURATION", "of one poll (default 30s)"},
     {TAKES_POLICIES, O_POLICIES, "policies", "DIR", "policies (*.lua) and their libraries (lib_*.lua); without it the default policy judges"},
     {TAKES_POLICIES, O_WORKER, "worker", "FILE", "the worker executable (default: beside this one)"},
-    {TAKES_STORE, O_STORE, "store", "sqlite:PATH",
-     "where Tasks live (default $XDG_STATE_HOME/alertspawner/tasks.db)"},
+    {TAKES_STORE, O_STORE, "store", "sqlite:PATH|kube[:NS]",
+     "where Tasks live (default in a pod: kube; else sqlite, $XDG_STATE_HOME/alertspawner/tasks.db)"},
+    {TAKES_CLUSTER, O_KUBECONFIG, "kubeconfig", "FILE", "of --store kube (default $KUBECONFIG, ~/.kube/config, the pod's account)"},
+    {TAKES_CLUSTER, O_CONTEXT, "context", "NAME", "of the kubeconfig (default its current-context)"},
+    {TAKES_LEASE, O_LEASE, "lease", "NAME|none",
+     "of --store kube: the Lease by which replicas elect who acts (default alertspawner)"},
+    {TAKES_OBJECTS, O_TAKE_TASKSPAWNERS, "take-taskspawners", NULL,
+     "also TaskSpawner objects annotated alerts.kelos.dev/engine: alertspawner"},
     {TAKES_PHASE, O_PHASE, "phase", "PHASE", "Succeeded or Failed"},
     {TAKES_PHASE, O_MESSAGE, "message", "TEXT", "why, for the Task's status"},
     {TAKES_ALERT, O_ALERT, "alert", "FILE|-", "one alert as Alertmanager's API returns it (an array of one is fine)"},
     {TAKES_ALERT, O_SPAWNER, "spawner", "NAME", "only this TaskSpawner of the documents"},
+    {TAKES_EXPLAIN, O_EXPLAIN, "explain", NULL, "with -o json or yaml: how each decision came about (chain); takes ten times as long"},
+    {TAKES_WHY, O_AT, "at", "TIME", "with --alert: as if it were then (RFC 3339, such as 2026-03-07T10:00:00Z)"},
+    {TAKES_WHY, O_ENGINE, "engine", "URL", "ask the engine there, such as http://localhost:8080 of kubectl port-forward"},
+    {TAKES_WHY, O_TRACE, "trace", NULL, "show each executed line of the policy, with its locals"},
     {TAKES_EXEC, O_EXEC, "exec", "CMD", "run each Task on this machine: CMD in /bin/sh, the prompt on standard input"},
     {TAKES_EXEC, O_EXEC_OUTPUT, "exec-output", "DIR", "where commands' output goes (default <store>.output/)"},
     {TAKES_EXEC, O_EXEC_PARALLEL, "exec-parallel", "N", "commands at once, over all spawners (default: processors)"},
+    {TAKES_RECORD, O_INTERVAL, "interval", "DURATION", "how often it asks (default 30s)"},
+    {TAKES_RECORD, O_FOR, "for", "DURATION", "stop after this time (default: when it is told to)"},
+    {TAKES_RECORD, O_REDACT, "redact", "RULE", "label=NAME, annotation=NAME, annotation=*, generatorURL or secrets; may be repeated"},
+    {TAKES_AGAINST, O_AGAINST, "against", "DIR", "the other set of policies: what would be different with --policies"},
+    {TAKES_AGAINST, O_AGAINST_DOCUMENTS, "against-documents", "FILE|DIR", "the other set of documents; may be repeated (default: -f)"},
+    {TAKES_AGAINST, O_HTML, "html", "FILE", "write the report as one page with a time line, too"},
+    {TAKES_WINDOW, O_FROM, "from", "TIME", "only polls from this time on (RFC 3339)"},
+    {TAKES_WINDOW, O_TO, "to", "TIME", "only polls before this time"},
+    {TAKES_VIRTUAL, O_TASK_START, "task-start", "DURATION", "from a Task's creation until it runs (default 5s)"},
+    {TAKES_VIRTUAL, O_TASK_DURATION, "task-duration", "DURATION", "how long a Task runs (default 10m)"},
+    {TAKES_VIRTUAL, O_TASK_FAILURES, "task-failures", "PERCENT", "how many Tasks fail (default 0); always the same ones"},
+    {TAKES_SERVE, O_LISTEN, "listen", "ADDR",
+     "metrics and health: HOST:PORT, :PORT or none (default 127.0.0.1:8080; :8080 in a cluster)"},
+    {TAKES_SERVE, O_LOG, "decision-log", "FILE|-", "decisions as JSON lines: what happened, and what changed for an alert"},
+    {TAKES_SERVE, O_LOG_SIZE, "decision-log-size", "N", "rotate it at this size (default 100Mi; Ki, Mi, Gi)"},
+    {TAKES_SERVE, O_LOG_KEEP, "decision-log-keep", "N", "rotated files that are kept: FILE.1 to FILE.N (default 5)"},
+    {TAKES_SERVE, O_LOG_ALL, "decision-log-all", NULL, "every decision of every cycle goes there"},
     {0, O_LOG_LEVEL, "log-level", "LEVEL", "debug, info, warn or error (default info for run, else warn)"},
     {0, 'h', "help", NULL, "this page"},
 };
@@ -64,14 +118,14 @@ static bool applies(const struct verb *verb, const struct row *r)
     return r->takes == 0 || (verb->takes & r->takes) != 0;
 }
 
-static int parse_bytes(const char *s, uint64_t *n_r, struct err *e)
+static int parse_bytes(const char *option, const char *s, uint64_t *n_r, struct err *e)
 {
     char *end;
     errno = 0;
     unsigned long long v = strtoull(s, &end, 10);
     int shift = strcmp(end, "Ki") == 0 ? 10 : strcmp(end, "Mi") == 0 ? 20 : strcmp(end, "Gi") == 0 ? 30 : 0;
     if (errno != 0 || *s < '0' || *s > '9' || (shift == 0 && *end != '\0') || v == 0 || v > (UINT64_MAX >> shift))
-        return err_set(e, ERR_USAGE, "--max-response-bytes %s: give a number of bytes, with Ki, Mi or Gi if you like", s);
+        return err_set(e, ERR_USAGE, "%s %s: give a number of bytes, with Ki, Mi or Gi if you like", option, s);
     *n_r = (uint64_t)v << shift;
     return 0;
 }
@@ -86,6 +140,31 @@ static int take_output(const char *s, struct options *o, struct err *e)
             return 0;
         }
     return err_set(e, ERR_USAGE, "unknown output format \"%s\": must be one of table, json, yaml", s);
+}
+
+static int take_time(const char *option, const char *s, moment_t *t_r, struct err *e)
+{
+    if (moment_parse(s, strlen(s), t_r) != 0)
+        return err_set(e, ERR_USAGE, "%s %s: give a time such as 2026-11-24T10:00:00Z", option, s);
+    return 0;
+}
+
+static int take_duration(const char *option, const char *s, int64_t least, int64_t *us_r, struct err *e)
+{
+    struct err why;
+    if (duration_parse(s, us_r, &why) != 0 || *us_r < least)
+        return err_set(e, ERR_USAGE, "%s %s: give a duration%s, such as 10m", option, s, least > 0 ? " of at least 1s" : "");
+    return 0;
+}
+
+static int take_percent(const char *option, const char *s, uint32_t *ppm_r, struct err *e)
+{
+    char *end;
+    double v = strtod(s, &end);
+    if (end == s || (*end != '\0' && strcmp(end, "%") != 0) || !(v >= 0 && v <= 100))
+        return err_set(e, ERR_USAGE, "%s %s: give a percentage from 0 to 100", option, s);
+    *ppm_r = (uint32_t)(v * 10000 + 0.5);
+    return 0;
 }
 
 static int take(struct options *o, int code, const char *arg, struct err *e)
@@ -127,7 +206,7 @@ static int take(struct options *o, int code, const char *arg, struct err *e)
         o->worker = arg;
         return 0;
     case O_MAX_BYTES:
-        return parse_bytes(arg, &o->max_response_bytes, e);
+        return parse_bytes("--max-response-bytes", arg, &o->max_response_bytes, e);
     case O_TIMEOUT:
         if (duration_parse(arg, &o->timeout_us, &why) != 0 || o->timeout_us < MOMENT_SECOND / 10)
             return err_set(e, ERR_USAGE, "--timeout %s: give a duration of at least 100ms, such as 30s", arg);
@@ -144,6 +223,18 @@ static int take(struct options *o, int code, const char *arg, struct err *e)
     case O_SPAWNER:
         o->spawner = arg;
         return 0;
+    case O_KUBECONFIG:
+        o->kubeconfig = arg;
+        return 0;
+    case O_CONTEXT:
+        o->context = arg;
+        return 0;
+    case O_LEASE:
+        o->lease = arg;
+        return 0;
+    case O_TAKE_TASKSPAWNERS:
+        o->take_task_spawners = true;
+        return 0;
     case O_EXEC:
         o->exec = arg;
         return 0;
@@ -154,6 +245,61 @@ static int take(struct options *o, int code, const char *arg, struct err *e)
         o->exec_parallel = (int)strtol(arg, &end, 10);
         if (*end != '\0' || o->exec_parallel < 1 || o->exec_parallel > 1024)
             return err_set(e, ERR_USAGE, "--exec-parallel %s: give a number from 1 to 1024", arg);
+        return 0;
+    case O_INTERVAL:
+        return take_duration("--interval", arg, MOMENT_SECOND, &o->interval_us, e);
+    case O_FOR:
+        return take_duration("--for", arg, MOMENT_SECOND, &o->for_us, e);
+    case O_REDACT:
+        o->redact[o->n_redact++] = arg;
+        return 0;
+    case O_AGAINST:
+        o->against = arg;
+        return 0;
+    case O_AGAINST_DOCUMENTS:
+        o->against_documents[o->n_against_documents++] = arg;
+        return 0;
+    case O_HTML:
+        o->html = arg;
+        return 0;
+    case O_FROM:
+        return take_time("--from", arg, &o->from, e);
+    case O_TO:
+        return take_time("--to", arg, &o->to, e);
+    case O_TASK_START:
+        return take_duration("--task-start", arg, 0, &o->task_start_us, e);
+    case O_TASK_DURATION:
+        return take_duration("--task-duration", arg, MOMENT_SECOND, &o->task_duration_us, e);
+    case O_TASK_FAILURES:
+        return take_percent("--task-failures", arg, &o->task_failures_ppm, e);
+    case O_EXPLAIN:
+        o->explain = true;
+        return 0;
+    case O_AT:
+        return moment_parse(arg, strlen(arg), &o->at) == 0
+                   ? 0
+                   : err_set(e, ERR_USAGE, "--at %s: give a time such as 2026-03-07T10:00:00Z or 2026-03-07T10:00:00+01:00", arg);
+    case O_ENGINE:
+        o->engine = arg;
+        return 0;
+    case O_TRACE:
+        o->trace = true;
+        return 0;
+    case O_LISTEN:
+        o->listen = arg;
+        return 0;
+    case O_LOG:
+        o->decision_log = arg;
+        return 0;
+    case O_LOG_SIZE:
+        return parse_bytes("--decision-log-size", arg, &o->decision_log_bytes, e);
+    case O_LOG_KEEP:
+        o->decision_log_keep = (unsigned)strtoul(arg, &end, 10);
+        if (*end != '\0' || *arg < '0' || *arg > '9' || o->decision_log_keep > 1000)
+            return err_set(e, ERR_USAGE, "--decision-log-keep %s: give a number from 0 to 1000", arg);
+        return 0;
+    case O_LOG_ALL:
+        o->decision_log_all = true;
         return 0;
     case O_LOG_LEVEL:
         if (log_level_parse(arg, &level) != 0)
@@ -174,8 +320,20 @@ static int check_args(const struct verb *verb, const struct options *o, struct e
             return err_set(e, ERR_USAGE, "nothing to check: give -f FILE, --policies DIR, or both");
         return 0;
     }
-    if ((verb->takes & TAKES_DOCUMENTS) && o->n_documents == 0)
-        return err_set(e, ERR_USAGE, "no documents: give -f FILE, -f DIR or -f -");
+    if ((verb->takes & URL_WILL_DO) && o->n_documents == 0)
+        return o->alertmanager != NULL ? 0 : err_set(e, ERR_USAGE, "nobody to ask: give --alertmanager URL or -f FILE");
+    bool kube = (verb->takes & TAKES_CLUSTER) && cluster_wanted(o);
+    if ((verb->takes & TAKES_DOCUMENTS) && o->n_documents == 0 && !(verb->takes & TAKES_WHY) &&
+        !((verb->takes & TAKES_OBJECTS) && kube))
+        return err_set(e, ERR_USAGE, "no documents: give -f FILE, -f DIR or -f -%s",
+                       verb->takes & TAKES_OBJECTS ? "; or --store kube, for the AlertSpawners of a cluster" : "");
+    if ((o->kubeconfig != NULL || o->context != NULL || o->take_task_spawners || o->lease != NULL) && !kube)
+        return err_set(e, ERR_USAGE, "--kubeconfig, --context, --lease and --take-taskspawners are for --store kube");
+    if (o->lease != NULL && !name_is_subdomain(o->lease, 253))
+        return err_set(e, ERR_USAGE, "--lease %s: the name of a Lease has lower case letters, digits, - and .", o->lease);
+    if (o->exec != NULL && kube)
+        return err_set(e, ERR_USAGE, "--exec runs the Tasks of a local store; with --store kube the Kelos controller runs "
+                                     "them in the cluster: leave one of the two out");
     return 0;
 }
 
@@ -194,8 +352,13 @@ int options_parse(const struct verb *verb, int argc, char **argv, struct options
                 shorts[m++] = ':';
         }
     }
-    *o = (struct options){.max_response_bytes = UINT64_C(1) << 30, .timeout_us = 30 * MOMENT_SECOND};
+    *o = (struct options){.max_response_bytes = UINT64_C(1) << 30, .timeout_us = 30 * MOMENT_SECOND,
+                          .decision_log_bytes = UINT64_C(100) << 20, .decision_log_keep = 5, .at = MOMENT_NONE,
+                          .from = MOMENT_NONE, .to = MOMENT_NONE, .task_start_us = 5 * MOMENT_SECOND,
+                          .task_duration_us = 600 * MOMENT_SECOND, .interval_us = 30 * MOMENT_SECOND};
     o->documents = xcalloc((size_t)argc, sizeof *o->documents);
+    o->against_documents = xcalloc((size_t)argc, sizeof *o->against_documents);
+    o->redact = xcalloc((size_t)argc, sizeof *o->redact);
     optind = 0; /* glibc: start over */
     opterr = 0;
     for (;;) {
@@ -217,6 +380,8 @@ int options_parse(const struct verb *verb, int argc, char **argv, struct options
 void options_deinit(struct options *o)
 {
     free(o->documents);
+    free(o->against_documents);
+    free(o->redact);
     *o = (struct options){0};
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/moment.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,6 +23,19 @@ enum {
     TAKES_PHASE = 1 << 6,     /* --phase --message */
     TAKES_ALERT = 1 << 7,     /* --alert --spawner */
     TAKES_EXEC = 1 << 8,      /* --exec --exec-output --exec-parallel */
+    TAKES_AGAINST = 1 << 22,  /* --against --against-documents --html */
+    TAKES_WINDOW = 1 << 23,   /* --from --to */
+    TAKES_VIRTUAL = 1 << 24,  /* --task-start --task-duration --task-failures */
+    TAKES_URL = 1 << 25,      /* --alertmanager alone, of TAKES_SOURCE */
+    TAKES_RECORD = 1 << 20,   /* --interval --for --redact */
+    URL_WILL_DO = 1 << 21,    /* with TAKES_DOCUMENTS: --alertmanager without any -f is enough */
+    TAKES_SERVE = 1 << 12,    /* --listen --decision-log... */
+    TAKES_CLUSTER = 1 << 18,  /* --kubeconfig --context */
+    TAKES_LEASE = 1 << 20,    /* --lease */
+    TAKES_OBJECTS = 1 << 19,  /* -A --take-taskspawners; with --store kube no -f is needed */
+    READS_ITSELF = 1 << 30,   /* the verb reads its command line itself: spec_options.h */
+    TAKES_EXPLAIN = 1 << 16,  /* --explain */
+    TAKES_WHY = 1 << 17,      /* --at --trace */
     POLICIES_WILL_DO = 1 << 9, /* with TAKES_DOCUMENTS: --policies without any -f is enough */
 };
 
@@ -39,6 +53,26 @@ struct options {
     const char *alert, *spawner;
     const char *exec, *exec_output;
     int exec_parallel;
+    const char *against, *html;
+    const char **against_documents;
+    size_t n_against_documents;
+    moment_t from, to;           /* MOMENT_NONE: open */
+    int64_t task_start_us, task_duration_us;
+    uint32_t task_failures_ppm;
+    int64_t interval_us, for_us; /* for_us 0: until it is stopped */
+    const char **redact;
+    size_t n_redact;
+    const char *listen; /* NULL: not given */
+    const char *decision_log; /* "-": standard output; NULL: none */
+    uint64_t decision_log_bytes; /* default 100 MiB */
+    unsigned decision_log_keep;  /* default 5 */
+    bool decision_log_all;
+    const char *kubeconfig, *context;
+    bool take_task_spawners;
+    const char *lease;          /* name of the election's Lease, "none"; NULL: the default */
+    bool explain, trace;
+    const char *engine; /* URL of a running one */
+    int64_t at; /* moment_t; MOMENT_NONE: now */
     bool help;
 
     char **args; /* what is no option */

@@ -17,6 +17,8 @@ struct reload {
     struct watches *watches;
     struct spawner_source source;
     const char *alertmanager;
+    struct cluster *cluster; /* or NULL */
+    bool stopped;
     struct buf stdin_text;
     char *said; /* the problems that were logged last, so that each is said once */
 };
@@ -58,6 +60,8 @@ static void say_problems(struct reload *r, const struct spawner_set *set)
 
 static int load(struct reload *r, struct spawner_set **set_r, struct err *e)
 {
+    if (r->cluster != NULL)
+        r->source.n_objects = cluster_objects(r->cluster, &r->source.objects);
     if (spawner_set_load(&r->source, set_r, e) != 0)
         return -1;
     if (r->alertmanager != NULL && spawner_set_override_url(*set_r, r->alertmanager, e) != 0) {
@@ -65,12 +69,25 @@ static int load(struct reload *r, struct spawner_set **set_r, struct err *e)
         return -1;
     }
     say_problems(r, *set_r);
+    if (r->cluster != NULL)
+        cluster_tell(r->cluster, *set_r);
     return 0;
+}
+
+static void on_changed(void *arg)
+{
+    reload_now(arg);
 }
 
 static void on_timer(uv_timer_t *t)
 {
-    struct reload *r = t->data;
+    reload_now(t->data);
+}
+
+void reload_now(struct reload *r)
+{
+    if (r->stopped)
+        return;
     struct spawner_set *set;
     struct err e;
     if (load(r, &set, &e) != 0) {
@@ -83,8 +100,8 @@ static void on_timer(uv_timer_t *t)
     watches_update(r->watches, set);
 }
 
-int reload_start(uv_loop_t *loop, const struct options *o, struct watches *watches, struct reload **reload_r,
-                 struct err *e)
+int reload_start(uv_loop_t *loop, const struct options *o, struct watches *watches, struct cluster *cluster,
+                 struct reload **reload_r, struct err *e)
 {
     struct reload *r = xcalloc(1, sizeof *r);
     *reload_r = r;
@@ -92,21 +109,25 @@ int reload_start(uv_loop_t *loop, const struct options *o, struct watches *watch
     r->timer.data = r;
     r->watches = watches;
     r->alertmanager = o->alertmanager;
-    r->source = (struct spawner_source){.paths = o->documents, .n_paths = o->n_documents, .ns = o->ns};
+    r->cluster = cluster;
+    r->source = (struct spawner_source){.paths = o->documents, .n_paths = o->n_documents,
+                                        .ns = cluster != NULL ? cluster_ns(cluster) : o->ns};
     struct spawner_set *set;
     if (read_stdin(r, e) != 0 || load(r, &set, e) != 0)
         return -1;
-    if (set->n == 0) {
+    if (set->n == 0 && cluster == NULL) {
         spawner_set_free(&set);
         return err_set(e, ERR_INVALID, "the documents hold no usable TaskSpawner");
     }
     watches_update(watches, set);
-    uv_timer_start(&r->timer, on_timer, RELOAD_EVERY_MS, RELOAD_EVERY_MS);
-    return 0;
+    if (o->n_documents > 0)
+        uv_timer_start(&r->timer, on_timer, RELOAD_EVERY_MS, RELOAD_EVERY_MS);
+    return cluster != NULL ? cluster_follow(cluster, on_changed, r, e) : 0;
 }
 
 void reload_stop(struct reload *r)
 {
+    r->stopped = true;
     uv_timer_stop(&r->timer);
 }
 

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/cutter.h"
 #include "base/mem.h"
+#include "cli/alert_file.h"
 #include "cli/offline.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
@@ -13,32 +14,9 @@
 #include "tasks/task_doc.h"
 #include "tasks/task_name.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { ALERT_FILE_MAX = 4 * 1024 * 1024 };
-
-static int read_file(const char *path, struct buf *out, struct err *e)
-{
-    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-    if (f == NULL)
-        return err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
-    char piece[64 * 1024];
-    size_t n;
-    while ((n = fread(piece, 1, sizeof piece, f)) > 0 && out->len <= ALERT_FILE_MAX)
-        buf_add(out, piece, n);
-    int failed = ferror(f);
-    if (f != stdin)
-        fclose(f);
-    if (failed)
-        return err_set(e, ERR_IO, "%s: cannot be read", path);
-    if (out->len > ALERT_FILE_MAX)
-        return err_set(e, ERR_LIMIT, "%s: larger than %d bytes: give one alert", path, ALERT_FILE_MAX);
-    buf_adds(out, "");
-    return 0;
-}
 
 static int on_element(void *arg, size_t i, const char *bytes, size_t len, struct err *e)
 {
@@ -51,7 +29,7 @@ static int on_element(void *arg, size_t i, const char *bytes, size_t len, struct
 static int read_alert(const char *path, struct alert_set *set, struct err *e)
 {
     struct buf text = {0};
-    if (read_file(path, &text, e) != 0) {
+    if (alert_file_read(path, &text, e) != 0) {
         buf_free(&text);
         return -1;
     }
@@ -211,7 +189,7 @@ int verb_render(const struct options *o)
         err_set(&e, ERR_USAGE, "no alert: give --alert FILE, or --alert - for standard input");
         return verb_fail(&e);
     }
-    if (engine_documents(o, &set, &bad, &e) != 0)
+    if (engine_documents(o, NULL, &set, &bad, &e) != 0)
         return verb_fail(&e);
     int rc = engine_open(o, ENGINE_OFFLINE, &g, &e);
     if (rc == 0)

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "cli/table.h"
 #include "cli/say.h"
+#include "spawner/decision.h"
 #include "spawner/spawner.h"
 #include "spawner/yaml_out.h"
 
@@ -18,40 +19,6 @@ void report_begin(struct report *r, enum output format)
         fputs("{\"spawners\":[", stdout);
     else if (format == OUTPUT_YAML)
         fputs("spawners:", stdout);
-}
-
-/* Of notes with one name, the last: later hooks know more. */
-static cJSON *notes_object(const struct cycle *c, size_t i, size_t n)
-{
-    cJSON *notes = cJSON_CreateObject();
-    for (size_t k = 0; k < n; k++) {
-        const char *name, *value;
-        cycle_row_note(c, i, k, &name, &value);
-        cJSON_DeleteItemFromObjectCaseSensitive(notes, name);
-        cJSON_AddStringToObject(notes, name, value);
-    }
-    return notes;
-}
-
-static cJSON *row_object(const struct cycle *c, size_t i, const struct cycle_row *row)
-{
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddStringToObject(o, "fingerprint", row->fingerprint);
-    cJSON_AddStringToObject(o, "alertname", row->alertname);
-    cJSON_AddStringToObject(o, "verdict", verdict_name(row->verdict));
-    cJSON_AddStringToObject(o, "reason", row->reason);
-    cJSON_AddStringToObject(o, "detail", row->detail);
-    cJSON_AddStringToObject(o, "task", row->task);
-    cJSON_AddStringToObject(o, "policy", row->policy);
-    cJSON_AddStringToObject(o, "policyHash", row->policy_hash);
-    if (row->eligible_at != MOMENT_NONE) {
-        char when[MOMENT_TEXT];
-        moment_format(row->eligible_at, when);
-        cJSON_AddStringToObject(o, "eligibleAt", when);
-    }
-    if (row->notes > 0)
-        cJSON_AddItemToObject(o, "notes", notes_object(c, i, row->notes));
-    return o;
 }
 
 static void print_json_string(const char *s)
@@ -75,10 +42,8 @@ static void json_cycle(struct report *r, struct cycle *c)
         print_json_string(cycle_error(c)->msg);
     }
     fputs(",\"decisions\":[", stdout);
-    struct cycle_row row;
     for (size_t i = 0; i < cycle_rows(c); i++) {
-        cycle_row(c, i, &row);
-        cJSON *o = row_object(c, i, &row);
+        cJSON *o = decision_make(c, i);
         char *text = cJSON_PrintUnformatted(o);
         printf("%s\n  %s", i > 0 ? "," : "", text);
         free(text);
@@ -116,10 +81,8 @@ static void yaml_cycle(struct report *r, struct cycle *c)
     yaml_indented(head, "- ", "  ");
     cJSON_Delete(head);
     printf("  decisions:%s\n", cycle_rows(c) == 0 ? " []" : "");
-    struct cycle_row row;
     for (size_t i = 0; i < cycle_rows(c); i++) {
-        cycle_row(c, i, &row);
-        cJSON *o = row_object(c, i, &row);
+        cJSON *o = decision_make(c, i);
         yaml_indented(o, "  - ", "    ");
         cJSON_Delete(o);
     }

@@ -2,9 +2,13 @@
  * cli/reload.c; here is the life of the process: start, signals, the end. */
 #include "base/log.h"
 #include "base/mem.h"
+#include "cli/election.h"
 #include "cli/engine.h"
 #include "cli/reload.h"
+#include "cli/serve.h"
 #include "cli/verbs.h"
+#include "cli/why_route.h"
+#include "spawner/decision_log.h"
 #include "spawner/spawner.h"
 #include "spawner/watch.h"
 #include "tasks/sqlite/exec.h"
@@ -24,14 +28,29 @@ struct run {
     struct watches *watches;
     struct reload *reload;
     struct exec *exec;
-    uv_signal_t term, intr;
+    struct serve *serve;
+    struct election *election; /* of --store kube; else NULL */
+    struct decision_log *decisions; /* or NULL */
+    struct why_route *why;
+    uv_signal_t term, intr, hup;
     uv_timer_t housekeeping, deadline;
     bool stopping, cycles_ended, exec_ended;
 };
 
+static void on_handed_over(void *arg)
+{
+    struct run *r = arg;
+    uv_stop(&r->engine.loop);
+}
+
+/* Nothing of ours is in flight any more: another replica may act. */
 static void end_if_idle(struct run *r)
 {
-    if (r->cycles_ended && r->exec_ended)
+    if (!r->cycles_ended || !r->exec_ended)
+        return;
+    if (r->election != NULL)
+        election_stop(r->election, on_handed_over, r);
+    else
         uv_stop(&r->engine.loop);
 }
 
@@ -76,21 +95,45 @@ static void on_signal(uv_signal_t *s, int signum)
         on_exec_ended(r);
 }
 
+static void on_hup(uv_signal_t *s, int signum)
+{
+    struct run *r = s->data;
+    (void)signum;
+    log_info(NULL, "SIGHUP: the decision log is opened anew");
+    decision_log_reopen(r->decisions);
+}
+
+static int start_decision_log(struct run *r, const struct options *o, struct err *e)
+{
+    struct decision_log_options d = {.path = o->decision_log, .max_bytes = o->decision_log_bytes,
+                                     .keep = o->decision_log_keep, .all = o->decision_log_all};
+    if (o->decision_log == NULL)
+        return 0;
+    if (decision_log_open(&r->engine.loop, &d, r->engine.metrics, &r->decisions, e) != 0)
+        return -1;
+    uv_signal_start(&r->hup, on_hup, SIGHUP); /* without a decision log it ends the engine, as ever */
+    return 0;
+}
+
 static void on_housekeeping(uv_timer_t *t)
 {
     struct run *r = t->data;
     struct err e;
     size_t n = 0;
     moment_t next;
+    if (r->engine.local == NULL)
+        return; /* in a cluster the Kelos controller does it */
     if (local_expire(r->engine.local, moment_now(), &n, &next, &e) != 0)
         log_error(NULL, "deleting Tasks whose time is up: %s", e.msg);
     else if (n > 0)
         log_info(NULL, "deleted %zu finished Task%s whose ttlSecondsAfterFinished has passed", n, n == 1 ? "" : "s");
 }
 
-static void on_cycle_done(void *arg)
+static void on_cycle_done(void *arg, struct cycle *c)
 {
     struct run *r = arg;
+    if (r->decisions != NULL)
+        decision_log_cycle(r->decisions, c);
     if (r->exec != NULL && !r->stopping)
         exec_poke(r->exec);
 }
@@ -112,6 +155,21 @@ static void on_policies_changed(void *arg)
         watches_poke_all(r->watches);
 }
 
+/* A new leader first reads what the old one wrote: no cycle begins before the store has listed anew. */
+static void on_leader(void *arg, bool leads)
+{
+    struct run *r = arg;
+    if (r->stopping)
+        return;
+    if (leads) {
+        cluster_refresh(r->engine.cluster);
+        reload_now(r->reload);
+    }
+    watches_hold(r->watches, !leads);
+    if (!leads)
+        watches_cancel(r->watches); /* what they still want to write is refused anyway */
+}
+
 static int start(struct run *r, const struct options *o, struct err *e)
 {
     if (o->exec != NULL) {
@@ -119,14 +177,26 @@ static int start(struct run *r, const struct options *o, struct err *e)
         if (exec_create(&r->engine.loop, r->engine.local, &x, &r->exec, e) != 0)
             return -1;
     }
+    if (start_decision_log(r, o, e) != 0)
+        return -1;
     r->watches = watches_create(&r->engine.env, on_cycle_done, r);
-    if (reload_start(&r->engine.loop, o, r->watches, &r->reload, e) != 0)
+    if (r->engine.cluster != NULL) {
+        watches_hold(r->watches, true); /* until we lead */
+        if (election_start(&r->engine.loop, r->engine.cluster, o, on_leader, r, &r->election, e) != 0)
+            return -1;
+        election_tell(r->election, serve_health(r->serve), r->engine.metrics);
+    }
+    if (reload_start(&r->engine.loop, o, r->watches, r->engine.cluster, &r->reload, e) != 0)
         return -1;
     if (policy_set_follow(r->engine.policies, &r->engine.loop, r->engine.pool, &r->engine.env.limits,
                           on_policies_changed, r, e) != 0)
         return -1;
-    struct store *store = &r->engine.local->store;
+    struct store *store = r->engine.env.store;
     store->ops->watch(store, on_task_changed, r);
+    serve_watches(r->serve, r->watches);
+    r->why = why_route_create(serve_server(r->serve), &r->engine.env, r->watches);
+    if (serve_start(r->serve, o, r->engine.local != NULL ? local_path(r->engine.local) : NULL, e) != 0)
+        return -1;
     if (r->exec != NULL)
         exec_poke(r->exec); /* Tasks that were Pending when the last engine stopped */
     return 0;
@@ -137,9 +207,10 @@ static void add_handles(struct run *r)
     uv_loop_t *loop = &r->engine.loop;
     uv_signal_init(loop, &r->term);
     uv_signal_init(loop, &r->intr);
+    uv_signal_init(loop, &r->hup);
     uv_timer_init(loop, &r->housekeeping);
     uv_timer_init(loop, &r->deadline);
-    r->term.data = r->intr.data = r->housekeeping.data = r->deadline.data = r;
+    r->term.data = r->intr.data = r->hup.data = r->housekeeping.data = r->deadline.data = r;
     uv_signal_start(&r->term, on_signal, SIGTERM);
     uv_signal_start(&r->intr, on_signal, SIGINT);
     uv_timer_start(&r->housekeeping, on_housekeeping, HOUSEKEEP_MS, HOUSEKEEP_MS);
@@ -149,6 +220,7 @@ static void close_handles(struct run *r)
 {
     uv_close((uv_handle_t *)&r->term, NULL);
     uv_close((uv_handle_t *)&r->intr, NULL);
+    uv_close((uv_handle_t *)&r->hup, NULL);
     uv_close((uv_handle_t *)&r->housekeeping, NULL);
     uv_close((uv_handle_t *)&r->deadline, NULL);
 }
@@ -165,16 +237,21 @@ int verb_run(const struct options *o)
     }
     r.engine.env.logs = true;
     add_handles(&r);
+    r.serve = serve_create(&r.engine);
     if (start(&r, o, &e) != 0) {
         rc = verb_fail(&e);
     } else {
-        log_info(NULL, "alertspawner " AS_VERSION " runs; Tasks are kept in %s", local_path(r.engine.local));
+        log_info(NULL, "alertspawner " AS_VERSION " runs; Tasks are kept in %s", engine_place(&r.engine));
         uv_run(&r.engine.loop, UV_RUN_DEFAULT);
         log_info(NULL, "stopped");
     }
+    serve_free(&r.serve);
+    why_route_free(&r.why);
     reload_free(&r.reload);
     watches_free(&r.watches);
     exec_free(&r.exec);
+    election_free(&r.election);
+    decision_log_close(&r.decisions);
     close_handles(&r);
     engine_close(&r.engine);
     return rc;

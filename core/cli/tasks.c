@@ -1,6 +1,7 @@
 /* `get`, `finish` and `delete`: people's hands on the local store, beside a running engine if there is one. */
 #include "base/buf.h"
 #include "base/mem.h"
+#include "cli/cluster.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "spawner/yaml_out.h"
@@ -161,10 +162,13 @@ int verb_get(const struct options *o)
     cJSON *items = NULL;
     const char *name = o->n_args > 1 ? o->args[1] : NULL;
     int rc = noun_parse(o->args[0], &noun, &e);
-    if (rc == 0)
+    if (rc == 0 && cluster_wanted(o)) {
+        rc = (noun == NOUN_TASK ? cluster_list_tasks : cluster_list_spawners)(o, name, &items, &e);
+    } else if (rc == 0) {
         rc = local_open(o->store, LOCAL_READ, NULL, &store, &e);
-    if (rc == 0)
-        rc = (noun == NOUN_TASK ? local_list_tasks : local_list_spawners)(store, o->ns, name, &items, &e);
+        if (rc == 0)
+            rc = (noun == NOUN_TASK ? local_list_tasks : local_list_spawners)(store, o->ns, name, &items, &e);
+    }
     if (rc == 0 && name != NULL)
         rc = check_unique(items, name, &e);
     if (rc == 0 && o->output == OUTPUT_TABLE)
@@ -204,6 +208,9 @@ int verb_finish(const struct options *o)
     int rc;
     if (o->phase == NULL || task_phase_parse(o->phase, &phase) != 0 || !task_phase_terminal(phase))
         rc = err_set(&e, ERR_USAGE, "--phase must be Succeeded or Failed");
+    else if (cluster_wanted(o))
+        rc = err_set(&e, ERR_USAGE, "finish is for Tasks of a local store: in a cluster the Kelos controller says how a "
+                                    "Task ended");
     else
         rc = open_task(o, &store, &ns, &e);
     if (rc == 0)
@@ -216,14 +223,29 @@ int verb_finish(const struct options *o)
     return rc == 0 ? EXIT_DONE : verb_fail(&e);
 }
 
+static int delete_from_cluster(const struct options *o, struct err *e)
+{
+    enum noun noun;
+    if (noun_parse(o->args[0], &noun, e) != 0)
+        return -1;
+    if (noun != NOUN_TASK)
+        return err_set(e, ERR_USAGE, "only tasks can be deleted here; kubectl deletes spawners");
+    return cluster_delete_task(o, o->args[1], e);
+}
+
 int verb_delete(const struct options *o)
 {
     struct err e = {0};
     struct local_store *store = NULL;
     char *ns = NULL;
-    int rc = open_task(o, &store, &ns, &e);
-    if (rc == 0)
-        rc = local_delete_task(store, ns, o->args[1], &e);
+    int rc;
+    if (cluster_wanted(o)) {
+        rc = delete_from_cluster(o, &e);
+    } else {
+        rc = open_task(o, &store, &ns, &e);
+        if (rc == 0)
+            rc = local_delete_task(store, ns, o->args[1], &e);
+    }
     if (rc == 0)
         printf("task/%s deleted\n", o->args[1]);
     free(ns);

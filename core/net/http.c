@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/moment.h"
 #include "net/curl_loop.h"
+#include "net/tls.h"
 
 #include <ctype.h>
 #include <fcntl.h>
@@ -11,15 +12,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CONNECT_MS = 10 * 1000, RECEIVE_BUFFER = 256 * 1024 };
+enum {
+    CONNECT_MS = 10 * 1000,
+    RECEIVE_BUFFER = 256 * 1024,
+    /* a peer that is gone without a word */
+    KEEP_IDLE_S = 15,
+    KEEP_INTERVAL_S = 5,
+    KEEP_PROBES = 3,
+    UNACKNOWLEDGED_MS = 30 * 1000,
+};
 
 struct http_client {
     struct curl_loop *curl;
     uv_timer_t later; /* carries out http_cancel, outside of whoever called it */
-    char *ca_file, *user_agent;
+    uv_timer_t silence; /* ends those that have been silent for too long */
+    char *ca_file, *user_agent, *proxy_url;
+    struct tls_identity *tls;
+    bool http1;
     struct http_request *requests; /* all that are in flight */
     bool closing;
 };
@@ -28,10 +42,13 @@ struct http_request {
     struct http_client *client;
     struct http_request *next, **link;
     CURL *easy;
-    struct curl_slist *headers;
+    struct curl_slist *headers, *connect_to;
+    struct tls_identity *tls;
     struct http_handler handler;
     uint64_t max_bytes, received;
-    int64_t timeout_us;
+    const char *max_hint;
+    int64_t timeout_us, idle_us;
+    uint64_t heard_ms; /* when a byte came last, by the loop's clock */
     bool head_done, cancelled;
     struct err err; /* what a callback of ours said */
     struct http_response response;
@@ -46,7 +63,21 @@ static void on_later(uv_timer_t *t);
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
     (void)arg, (void)purpose;
-    return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+    int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+    if (fd >= 0 && (a->family == AF_INET || a->family == AF_INET6) && a->socktype == SOCK_STREAM) {
+        static const struct {
+            int level, name, value;
+        } options[] = {
+            {SOL_SOCKET, SO_KEEPALIVE, 1},
+            {IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S},
+            {IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL_S},
+            {IPPROTO_TCP, TCP_KEEPCNT, KEEP_PROBES},
+            {IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS},
+        };
+        for (size_t i = 0; i < sizeof options / sizeof *options; i++) /* without them it works, too */
+            setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof options[i].value);
+    }
+    return fd;
 }
 
 static void read_content_type(struct http_request *r)
@@ -72,6 +103,9 @@ static int head(struct http_request *r)
         return 0;
     r->head_done = true;
     read_content_type(r);
+    curl_off_t after = 0;
+    if (curl_easy_getinfo(r->easy, CURLINFO_RETRY_AFTER, &after) == CURLE_OK && after > 0)
+        r->response.retry_after_s = after;
     return r->handler.on_head == NULL ? 0 : r->handler.on_head(r->handler.arg, &r->response, &r->err);
 }
 
@@ -81,6 +115,7 @@ static size_t on_header(char *line, size_t one, size_t n, void *arg)
     struct http_request *r = arg;
     if (r->cancelled)
         return 0;
+    r->heard_ms = uv_now(r->client->later.loop);
     bool blank = n <= 2 && (line[0] == '\r' || line[0] == '\n');
     return blank && head(r) != 0 ? 0 : n;
 }
@@ -91,9 +126,10 @@ static size_t on_body(char *bytes, size_t one, size_t n, void *arg)
     struct http_request *r = arg;
     if (r->cancelled || head(r) != 0)
         return 0;
+    r->heard_ms = uv_now(r->client->later.loop);
     if (n > r->max_bytes - r->received) {
-        err_set(&r->err, ERR_LIMIT, "the answer is larger than %llu bytes: narrow the selectors, or raise --max-response-bytes",
-                (unsigned long long)r->max_bytes);
+        err_set(&r->err, ERR_LIMIT, "the answer is larger than %llu bytes%s%s", (unsigned long long)r->max_bytes,
+                r->max_hint != NULL ? ": " : "", r->max_hint != NULL ? r->max_hint : "");
         return 0;
     }
     r->received += n;
@@ -155,6 +191,15 @@ static void curl_error(struct http_request *r, CURLcode code, struct err *e)
     }
 }
 
+static void request_free(struct http_request *r)
+{
+    curl_easy_cleanup(r->easy);
+    curl_slist_free_all(r->headers);
+    curl_slist_free_all(r->connect_to);
+    tls_identity_unref(r->tls);
+    free(r);
+}
+
 /* The request leaves the client, its owner is told, its memory goes. */
 static void finish(struct http_request *r, const struct err *e)
 {
@@ -162,9 +207,7 @@ static void finish(struct http_request *r, const struct err *e)
     if (r->next != NULL)
         r->next->link = r->link;
     r->handler.on_done(r->handler.arg, &r->response, e);
-    curl_easy_cleanup(r->easy);
-    curl_slist_free_all(r->headers);
-    free(r);
+    request_free(r);
 }
 
 static void finish_cancelled(struct http_request *r)
@@ -206,18 +249,40 @@ int http_client_create(uv_loop_t *loop, const struct http_client_options *o, str
     }
     c->ca_file = xstrdup(o->ca_file);
     c->user_agent = xstrdup(o->user_agent);
+    c->proxy_url = xstrdup(o->proxy_url);
+    c->http1 = o->http1;
+    if (o->tls != NULL)
+        c->tls = tls_identity_create(o->tls);
     uv_timer_init(loop, &c->later);
-    c->later.data = c;
+    uv_timer_init(loop, &c->silence);
+    uv_unref((uv_handle_t *)&c->silence); /* requests keep the loop alive, not the waiting for them */
+    c->later.data = c->silence.data = c;
     *client_r = c;
     return 0;
+}
+
+void http_client_set_tls(struct http_client *c, const struct http_tls *tls)
+{
+    tls_identity_unref(c->tls);
+    c->tls = tls_identity_create(tls);
 }
 
 static void on_client_closed(uv_handle_t *h)
 {
     struct http_client *c = h->data;
+    tls_identity_unref(c->tls);
     free(c->ca_file);
     free(c->user_agent);
+    if (c->proxy_url != NULL)
+        explicit_bzero(c->proxy_url, strlen(c->proxy_url)); /* it may hold a password */
+    free(c->proxy_url);
     free(c);
+}
+
+static void on_silence_closed(uv_handle_t *h)
+{
+    struct http_client *c = h->data;
+    uv_close((uv_handle_t *)&c->later, on_client_closed);
 }
 
 void http_client_free(struct http_client **client)
@@ -232,7 +297,7 @@ void http_client_free(struct http_client **client)
         finish_cancelled(c->requests);
     }
     curl_loop_free(&c->curl);
-    uv_close((uv_handle_t *)&c->later, on_client_closed);
+    uv_close((uv_handle_t *)&c->silence, on_silence_closed);
 }
 
 static void on_later(uv_timer_t *t)
@@ -255,6 +320,48 @@ void http_cancel(struct http_request *r)
     uv_timer_start(&r->client->later, on_later, 0, 0);
 }
 
+/* ---- silence ---- */
+
+static void on_silence(uv_timer_t *t);
+
+/* The timer runs to the first moment at which a request may have been silent for too long. */
+static void await_silence(struct http_client *c)
+{
+    uint64_t now = uv_now(c->silence.loop), first = UINT64_MAX;
+    for (const struct http_request *r = c->requests; r != NULL; r = r->next) {
+        uint64_t at = r->heard_ms + (uint64_t)(r->idle_us / 1000);
+        if (r->idle_us > 0 && !r->cancelled && at < first)
+            first = at;
+    }
+    if (first != UINT64_MAX)
+        uv_timer_start(&c->silence, on_silence, first > now ? first - now : 0, 0);
+}
+
+static struct http_request *find_silent(struct http_client *c)
+{
+    uint64_t now = uv_now(c->silence.loop);
+    for (struct http_request *r = c->requests; r != NULL; r = r->next)
+        if (r->idle_us > 0 && !r->cancelled && now - r->heard_ms >= (uint64_t)(r->idle_us / 1000))
+            return r;
+    return NULL;
+}
+
+static void on_silence(uv_timer_t *t)
+{
+    struct http_client *c = t->data;
+    struct http_request *r;
+    while (!c->closing && (r = find_silent(c)) != NULL) {
+        char silent[MOMENT_TEXT];
+        struct err e;
+        duration_format(r->idle_us, silent);
+        err_set(&e, ERR_TIMEOUT, "nothing came for %s", silent);
+        curl_loop_remove(c->curl, r->easy);
+        finish(r, &e);
+    }
+    if (!c->closing)
+        await_silence(c);
+}
+
 /* ---- a request ---- */
 
 static bool printable(const char *s)
@@ -265,7 +372,15 @@ static bool printable(const char *s)
     return true;
 }
 
-static int check_options(const struct http_client *c, const struct http_get_options *o, struct err *e)
+static bool printable_lines(const char *const *lines)
+{
+    while (lines != NULL && *lines != NULL)
+        if (!printable(*lines++))
+            return false;
+    return true;
+}
+
+static int check_options(const struct http_client *c, const struct http_options *o, struct err *e)
 {
     if (c->closing)
         return err_set(e, ERR_CONFLICT, "the HTTP client is being closed");
@@ -276,19 +391,82 @@ static int check_options(const struct http_client *c, const struct http_get_opti
         return err_set(e, ERR_INVALID, "a token, user or password holds a control character (a newline at its end?)");
     if (!printable(o->url))
         return err_set(e, ERR_INVALID, "the URL holds a control character");
+    if (!printable_lines(o->headers))
+        return err_set(e, ERR_INVALID, "a header holds a control character");
     return 0;
 }
 
-static CURLcode set_options(struct http_request *r, const struct http_get_options *o)
+static struct curl_slist *add_header(struct curl_slist *headers, const char *name, const char *value)
 {
-    CURL *h = r->easy;
-    CURLcode rc = CURLE_OK;
-    long timeout_ms = (long)((o->timeout_us + 999) / 1000);
+    char *line = xasprintf("%s: %s", name, value);
+    headers = curl_slist_append(headers, line);
+    free(line);
+    return headers;
+}
+
+static void set_headers(struct http_request *r, const struct http_options *o)
+{
+    if (o->accept != NULL)
+        r->headers = add_header(r->headers, "Accept", o->accept);
+    if (o->content_type != NULL)
+        r->headers = add_header(r->headers, "Content-Type", o->content_type);
+    if (o->body != NULL)
+        r->headers = curl_slist_append(r->headers, "Expect:"); /* no round trip before a large body */
+    for (const char *const *line = o->headers; line != NULL && *line != NULL; line++)
+        r->headers = curl_slist_append(r->headers, *line);
+}
+
 #define SET(option, value)                                                                                            \
     do {                                                                                                              \
         if (rc == CURLE_OK)                                                                                           \
-            rc = curl_easy_setopt(h, option, value);                                                                  \
+            rc = curl_easy_setopt(r->easy, option, value);                                                            \
     } while (0)
+
+/* Whom we talk to, and as whom. */
+static CURLcode set_peer(struct http_request *r, const struct http_options *o)
+{
+    CURLcode rc = CURLE_OK;
+    const struct http_client *c = r->client;
+    if (c->http1)
+        SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    if (c->ca_file != NULL) {
+        SET(CURLOPT_CAINFO, c->ca_file);
+        SET(CURLOPT_CAPATH, NULL); /* instead of the system's, not beside them */
+    }
+    if (c->proxy_url != NULL) {
+        SET(CURLOPT_PROXY, c->proxy_url);
+        SET(CURLOPT_NOPROXY, "");
+    }
+    if (rc == CURLE_OK && r->tls != NULL)
+        rc = tls_identity_apply(r->tls, r->easy, o->url, &r->connect_to, &r->headers);
+    /* libcurl copies these; nothing else here keeps them */
+    if (o->bearer != NULL) {
+        SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+        SET(CURLOPT_XOAUTH2_BEARER, o->bearer);
+    } else if (o->user != NULL) {
+        SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+        SET(CURLOPT_USERNAME, o->user);
+        SET(CURLOPT_PASSWORD, o->password != NULL ? o->password : "");
+    }
+    return rc;
+}
+
+static CURLcode set_body(struct http_request *r, const struct http_options *o)
+{
+    CURLcode rc = CURLE_OK;
+    if (o->body != NULL) {
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)o->body_len);
+        SET(CURLOPT_COPYPOSTFIELDS, o->body);
+    }
+    if (o->method != NULL && strcmp(o->method, "GET") != 0)
+        SET(CURLOPT_CUSTOMREQUEST, o->method);
+    return rc;
+}
+
+static CURLcode set_options(struct http_request *r, const struct http_options *o)
+{
+    CURLcode rc = CURLE_OK;
+    long timeout_ms = (long)((o->timeout_us + 999) / 1000);
     SET(CURLOPT_URL, o->url);
     SET(CURLOPT_PRIVATE, r);
     SET(CURLOPT_ERRORBUFFER, r->curl_says);
@@ -299,6 +477,10 @@ static CURLcode set_options(struct http_request *r, const struct http_get_option
     SET(CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
     SET(CURLOPT_FOLLOWLOCATION, 0L);
+    if (o->unix_socket != NULL) {
+        SET(CURLOPT_UNIX_SOCKET_PATH, o->unix_socket);
+        SET(CURLOPT_PROXY, ""); /* not even when http_proxy is set */
+    }
     SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
     SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
     SET(CURLOPT_TIMEOUT_MS, timeout_ms);
@@ -311,25 +493,18 @@ static CURLcode set_options(struct http_request *r, const struct http_get_option
     SET(CURLOPT_ACCEPT_ENCODING, "");
     if (r->client->user_agent != NULL)
         SET(CURLOPT_USERAGENT, r->client->user_agent);
-    if (r->client->ca_file != NULL)
-        SET(CURLOPT_CAINFO, r->client->ca_file);
+    if (rc == CURLE_OK)
+        rc = set_peer(r, o);
+    if (rc == CURLE_OK)
+        rc = set_body(r, o);
     if (r->headers != NULL)
         SET(CURLOPT_HTTPHEADER, r->headers);
-    /* libcurl copies these; nothing else here keeps them */
-    if (o->bearer != NULL) {
-        SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
-        SET(CURLOPT_XOAUTH2_BEARER, o->bearer);
-    } else if (o->user != NULL) {
-        SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-        SET(CURLOPT_USERNAME, o->user);
-        SET(CURLOPT_PASSWORD, o->password != NULL ? o->password : "");
-    }
-#undef SET
     return rc;
 }
+#undef SET
 
-int http_get(struct http_client *c, const struct http_get_options *o, const struct http_handler *handler,
-             struct http_request **request_r, struct err *e)
+int http_start(struct http_client *c, const struct http_options *o, const struct http_handler *handler,
+               struct http_request **request_r, struct err *e)
 {
     if (check_options(c, o, e) != 0)
         return -1;
@@ -337,21 +512,20 @@ int http_get(struct http_client *c, const struct http_get_options *o, const stru
     r->client = c;
     r->handler = *handler;
     r->max_bytes = o->max_bytes;
+    r->max_hint = o->max_hint;
     r->timeout_us = o->timeout_us;
+    r->idle_us = o->idle_us;
+    r->heard_ms = uv_now(c->later.loop);
     r->response.content_type = r->content_type;
+    r->response.retry_after_s = -1;
+    r->tls = tls_identity_ref(c->tls);
     r->easy = curl_easy_init();
-    if (o->accept != NULL) {
-        char *line = xasprintf("Accept: %s", o->accept);
-        r->headers = curl_slist_append(NULL, line);
-        free(line);
-    }
+    set_headers(r, o);
     CURLcode rc = r->easy == NULL ? CURLE_FAILED_INIT : set_options(r, o);
     if (rc != CURLE_OK)
         err_set(e, rc == CURLE_URL_MALFORMAT ? ERR_INVALID : ERR_BUG, "libcurl: %s", curl_easy_strerror(rc));
     if (rc != CURLE_OK || curl_loop_add(c->curl, r->easy, e) != 0) {
-        curl_easy_cleanup(r->easy);
-        curl_slist_free_all(r->headers);
-        free(r);
+        request_free(r);
         return -1;
     }
     r->next = c->requests;
@@ -359,6 +533,8 @@ int http_get(struct http_client *c, const struct http_get_options *o, const stru
     if (r->next != NULL)
         r->next->link = &r->next;
     c->requests = r;
+    if (r->idle_us > 0)
+        await_silence(c);
     if (request_r != NULL)
         *request_r = r;
     return 0;

@@ -1,6 +1,8 @@
 /* Misdeeds: see fake_worker.h. */
 #include "policy/fake_worker.h"
 
+#include "policy/chain.h"
+
 #include <dirent.h>
 #include <math.h>
 #include <signal.h>
@@ -188,10 +190,60 @@ static void start_one(bool note)
     wire_u32(&out, 1);
 }
 
+/* A chain of one link, a choice and a step, with one thing wrong. */
+static void write_chain(const char *wrong)
+{
+    char long_text[2000];
+    memset(long_text, 'x', sizeof long_text - 1);
+    long_text[sizeof long_text - 1] = '\0';
+    struct chain_read read = {"labels.team", "payments", NULL};
+    struct chain_link links[WIRE_CHAIN_LINKS_MAX + 1];
+    for (size_t i = 0; i <= WIRE_CHAIN_LINKS_MAX; i++)
+        links[i] = (struct chain_link){.hook = HOOK_FILTER, .bits = CHAIN_DECIDED, .tag = 'n', .value = "12.5e-3", .reason = "r",
+                                       .detail = "d", .error = "", .by = "a.lua:1", .source = "x", .us = 1, .instructions = 2,
+                                       .memory = 3, .reads = &read, .n_reads = 1};
+    struct chain_choice choice = {"a", "a.lua", "x=y", "d", FIT_CHOSEN};
+    struct chain_step step = {"a.lua:1", "x", "y=1"};
+    struct chain c = {.links = links, .n_links = 1, .choices = &choice, .n_choices = 1, .steps = &step, .n_steps = 1};
+    struct chain_link *l = links;
+    if (strcmp(wrong, "-hook") == 0)
+        l->hook = HOOK_COUNT;
+    else if (strcmp(wrong, "-depth") == 0)
+        l->depth = WIRE_CHAIN_DEPTH_MAX + 1;
+    else if (strcmp(wrong, "-bits") == 0)
+        l->bits = 16;
+    else if (strcmp(wrong, "-tag") == 0)
+        l->tag = 'q';
+    else if (strcmp(wrong, "-number") == 0)
+        l->value = "1; rm";
+    else if (strcmp(wrong, "-true") == 0)
+        l->tag = 't';
+    else if (strcmp(wrong, "-utf8") == 0)
+        l->source = "\xff";
+    else if (strcmp(wrong, "-long") == 0)
+        l->detail = long_text;
+    else if (strcmp(wrong, "-error") == 0)
+        l->error = "dedup.active";
+    else if (strcmp(wrong, "-reads") == 0)
+        read.name = long_text;
+    else if (strcmp(wrong, "-many") == 0)
+        c.n_links = WIRE_CHAIN_LINKS_MAX + 1;
+    else if (strcmp(wrong, "-fit") == 0)
+        choice.fit = FIT_COUNT;
+    else if (strcmp(wrong, "-step") == 0)
+        step.locals = long_text;
+    wire_u8(&out, 4);
+    chain_write(&c, &out);
+    if (strcmp(wrong, "-cut") == 0)
+        out.len -= 3;
+    if (strcmp(wrong, "-more") == 0)
+        wire_u8(&out, 0);
+}
+
 static void write_bad_extras(const char *kind)
 {
     if (strcmp(kind, "bits") == 0) {
-        wire_u8(&out, 4);
+        wire_u8(&out, 8);
     } else if (strcmp(kind, "no-notes") == 0) {
         write_many(true, 0);
     } else if (strncmp(kind, "notes-", 6) == 0) {
@@ -230,6 +282,8 @@ static void write_bad_extras(const char *kind)
         wire_u8(&out, 2), write_filled(201), wire_u32(&out, 0);
     } else if (strcmp(kind, "state-cut") == 0) {
         wire_u8(&out, 2), wire_str(&out, ""), wire_u32(&out, 100);
+    } else if (strncmp(kind, "chain", 5) == 0) {
+        write_chain(kind + 5);
     } else {
         _exit(95);
     }

@@ -91,7 +91,10 @@ static void read_setup(struct wire_reader *r)
             policies[q].quarantined = true;
         base_quarantined = base_quarantined || q == UINT32_MAX;
     }
-    lint = wire_get_u8(r) == 1;
+    uint8_t bits = wire_get_u8(r);
+    lint = bits & 1;
+    for (uint32_t n = bits & 4 ? wire_get_u32(r) : 0; n > 0 && !r->bad; n--)
+        wire_get_u64(r);
     read_memory(r);
     if (!wire_at_end(r))
         _exit(99);

@@ -41,6 +41,7 @@ static void on_dead(void *arg, struct worker *w, const struct worker_death *d)
 {
     struct judge *j = arg;
     bool asking = j->asking;
+    worker_pool_note_death(j->pool, d->end);
     enum worker_state state = j->state;
     (void)w;
     j->worker = NULL;

@@ -7,6 +7,7 @@
 
 #include "alerts/alert_set.h"
 #include "base/err.h"
+#include "policy/chain.h"
 #include "policy/policy_files.h"
 #include "policy/wire.h"
 #include "policy/worker_pool.h"
@@ -107,6 +108,10 @@ const struct policy_info *judge_policy_info(const struct judge *j, uint32_t poli
 /* By name, as a Task names it; NULL: no such policy is loaded. */
 const struct policy_info *judge_policy_named(const struct judge *j, const char *name);
 
+/* How the alert's answers came about, all of them in the order judge, retrigger, compose: only of explained alerts, else
+ * NULL. Valid until the next question. */
+const struct chain *judge_chain(const struct judge *j, size_t alert);
+
 struct retrigger_question {
     size_t alert;     /* in the alert_set */
     const char *task; /* name */
@@ -141,6 +146,7 @@ struct resolve_answer {
     struct state_change *state; /* one, or NULL; what it and the notes point to stays until judge_free */
     struct alert_note *notes;
     size_t n_notes;
+    struct chain *chain; /* NULL: nobody asked */
 };
 
 struct composition {
@@ -153,6 +159,20 @@ struct composition {
     size_t n_labels, n_annotations;
 };
 
+/* Whose answers come with a chain: how they came about. Of an ordinary cycle nobody's. */
+enum judge_explains {
+    EXPLAIN_NOTHING,
+    EXPLAIN_LISTED,   /* of the alerts with these fingerprints */
+    EXPLAIN_ALL,      /* of every alert: memory for each (within limits.text_bytes) and ten times the time */
+    MEASURE_ALL,      /* of every alert, but only values and figures, as true as can be: `bench` */
+};
+struct judge_explain {
+    enum judge_explains which;
+    bool trace;                   /* with every line that was executed */
+    const uint64_t *fingerprints; /* EXPLAIN_LISTED: ascending, each once */
+    size_t n;
+};
+
 struct judge_setup {
     const struct spawner *spawner;
     const struct policy_files *files;
@@ -161,6 +181,7 @@ struct judge_setup {
     struct judge_limits limits;
     const struct spawner_memory *memory; /* ctx.seen, ctx.rate, ctx.state; NULL: nothing is remembered */
     struct policy_health *health;        /* what earlier cycles of this spawner learned; NULL: this one starts anew */
+    struct judge_explain explain;
     bool lint;                           /* look for what is legal but probably wrong: judge_lints */
 }; /* what it points to stays the caller's and outlives the judge */
 
@@ -181,6 +202,7 @@ const char *judge_problem(const struct judge *j,
 /* Fallbacks and deaths of this cycle, one sentence each (deduplicated, with a count): for the log. */
 size_t judge_notes(const struct judge *j);
 const char *judge_note(const struct judge *j, size_t i);
+uint64_t judge_note_times(const struct judge *j, size_t i); /* how often it came */
 /* Lint: warnings by file and line, only with setup.lint. */
 struct policy_lint {
     const char *file;

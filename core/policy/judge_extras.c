@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXTRA_NOTES = 1, EXTRA_STATE = 2 };
+enum { EXTRA_NOTES = 1, EXTRA_STATE = 2, EXTRA_CHAIN = 4 };
 
 /* --- reading --- */
 
@@ -62,11 +62,11 @@ static int get_changes(struct wire_reader *r, struct wire_text *changes_r, struc
     return 0;
 }
 
-int judge_get_extras(struct wire_reader *r, unsigned hooks, struct extras *x_r, struct err *e)
+int judge_get_extras(struct judge *j, struct wire_reader *r, unsigned hooks, struct extras *x_r, struct err *e)
 {
     *x_r = (struct extras){0};
     uint8_t bits = wire_get_u8(r);
-    if (r->bad || bits > (EXTRA_NOTES | EXTRA_STATE))
+    if (r->bad || bits > (EXTRA_NOTES | EXTRA_STATE | EXTRA_CHAIN))
         return err_set(e, ERR_INVALID, "extras that there are not");
     if ((bits & EXTRA_NOTES) && get_notes(r, hooks, x_r, e) != 0)
         return -1;
@@ -74,15 +74,25 @@ int judge_get_extras(struct wire_reader *r, unsigned hooks, struct extras *x_r, 
     if (x_r->has_state && (judge_get_text(r, WIRE_KEY_MAX, "state's key", &x_r->key, e) != 0 ||
                            get_changes(r, &x_r->changes, e) != 0))
         return -1;
-    return 0;
+    if (!(bits & EXTRA_CHAIN))
+        return 0;
+    if (j->setup.explain.which == EXPLAIN_NOTHING)
+        return err_set(e, ERR_INVALID, "a chain that nobody asked for");
+    if (chain_read(r, &x_r->chain, e) != 0)
+        return -1;
+    if (judge_check_end(r, "an answer with a chain", e) == 0)
+        return 0;
+    chain_clear(&x_r->chain);
+    return -1;
 }
+
 
 /* --- keeping --- */
 
 bool judge_has_room(struct judge *j)
 {
     size_t lists = j->n_noted * sizeof *j->noted + j->n_changed * (sizeof *j->changed + sizeof *j->shown);
-    if (j->texts.bytes + lists <= j->setup.limits.text_bytes)
+    if (j->texts.bytes + j->chain_bytes + lists <= j->setup.limits.text_bytes)
         return true;
     judge_note_add(j, j->texts_full);
     return false;
@@ -110,9 +120,36 @@ static struct state_change keep_change(struct judge *j, const struct extras *x, 
     return c;
 }
 
-void judge_keep_extras(struct judge *j, const struct extras *x, size_t alert, uint32_t policy)
+/* Each alert's chains one after the other; alerts mostly come in order. */
+static void keep_chain(struct judge *j, struct chain *chain, size_t alert)
+{
+    size_t at = j->n_chains;
+    while (at > 0 && j->chains[at - 1].alert > alert)
+        at--;
+    j->chain_bytes += chain_bytes(chain);
+    if (at > 0 && j->chains[at - 1].alert == alert) {
+        chain_append(&j->chains[at - 1].chain, chain);
+        return;
+    }
+    xgrow(&j->chains, &j->cap_chains, j->n_chains + 1, sizeof *j->chains);
+    memmove(&j->chains[at + 1], &j->chains[at], (j->n_chains - at) * sizeof *j->chains);
+    j->chains[at] = (struct chained){(uint32_t)alert, *chain};
+    j->n_chains++;
+    *chain = (struct chain){0};
+}
+
+static void keep_or_drop_chain(struct judge *j, struct extras *x, size_t alert)
+{
+    bool any = x->chain.n_links > 0 || x->chain.n_choices > 0 || x->chain.n_steps > 0;
+    if (any && judge_has_room(j))
+        keep_chain(j, &x->chain, alert);
+    chain_clear(&x->chain);
+}
+
+void judge_keep_extras(struct judge *j, struct extras *x, size_t alert, uint32_t policy)
 {
     struct wire_reader r = x->notes;
+    keep_or_drop_chain(j, x, alert);
     if ((x->n_notes == 0 && !x->has_state) || !judge_has_room(j))
         return;
     j->sorted = false;
@@ -129,7 +166,7 @@ void judge_keep_extras(struct judge *j, const struct extras *x, size_t alert, ui
     }
 }
 
-void judge_keep_resolve_extras(struct judge *j, const struct extras *x, uint64_t identity, uint32_t policy,
+void judge_keep_resolve_extras(struct judge *j, struct extras *x, uint64_t identity, uint32_t policy,
                                struct resolve_answer *a)
 {
     struct wire_reader r = x->notes;
@@ -141,6 +178,12 @@ void judge_keep_resolve_extras(struct judge *j, const struct extras *x, uint64_t
         a->state = xmalloc(sizeof *a->state);
         *a->state = keep_change(j, x, identity, policy);
     }
+    if (x->chain.n_links > 0) {
+        a->chain = xmalloc(sizeof *a->chain);
+        *a->chain = x->chain;
+        x->chain = (struct chain){0};
+    }
+    chain_clear(&x->chain);
 }
 
 void judge_free_extras(struct judge *j)
@@ -148,6 +191,9 @@ void judge_free_extras(struct judge *j)
     free(j->noted);
     free(j->changed);
     free(j->shown);
+    for (size_t i = 0; i < j->n_chains; i++)
+        chain_clear(&j->chains[i].chain);
+    free(j->chains);
 }
 
 /* --- asking --- */
@@ -227,4 +273,10 @@ void judge_alert_note(const struct judge *cj, size_t alert, size_t i, const char
     const struct noted *v = &j->noted[lower_bound(j->noted, j->n_noted, sizeof *j->noted, alert) + i];
     *name_r = v->note.name;
     *value_r = v->note.value;
+}
+
+const struct chain *judge_chain(const struct judge *j, size_t alert)
+{
+    size_t at = lower_bound(j->chains, j->n_chains, sizeof *j->chains, alert);
+    return at < j->n_chains && j->chains[at].alert == alert ? &j->chains[at].chain : NULL;
 }

@@ -240,6 +240,7 @@ static void nonsense(void **state)
         {"state-utf8", "state that holds a value that cannot be kept"},
         {"state-key-long", "state's key of 201 bytes, at most 200"},
         {"state-cut", "a message that ends inside its state"},
+        {"chain", "a chain that nobody asked for"},
     };
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
         struct buf source = {0};
@@ -261,6 +262,63 @@ static void nonsense(void **state)
             assert_true(kit_noted(&k, cases[c].said));
             assert_int_equal(judge_alert_notes(k.j, 1), 0);
             assert_null(judge_state(k.j, 1, &n));
+        }
+        buf_free(&source);
+    }
+}
+
+/* What a chain may not say, when one was asked for. */
+static void nonsense_in_chains(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind, *said; /* NULL: that is fine */
+    } cases[] = {
+        {"chain", NULL},
+        {"chain-hook", "a chain's link that there is not"},
+        {"chain-depth", "a chain's link that there is not"},
+        {"chain-bits", "a chain's link that there is not"},
+        {"chain-tag", "a chain's value of no kind"},
+        {"chain-number", "a chain's value that is none"},
+        {"chain-true", "a chain's value that is none"},
+        {"chain-utf8", "a chain's line that is none"},
+        {"chain-long", "a chain's detail that is none"},
+        {"chain-error", "a chain's error that there is not"},
+        {"chain-reads", "a chain's name that is none"},
+        {"chain-many", "a chain of 65 links, at most 64"},
+        {"chain-fit", "a chain's choice that there is not"},
+        {"chain-step", "a chain's locals that is none"},
+        {"chain-cut", "a chain that is too short"},
+        {"chain-more", "an answer with a chain of a wrong length"},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        struct buf source = {0};
+        if (c > 0) {
+            kit_close(&k);
+            open_kit(NULL);
+        }
+        print_message("%s\n", cases[c].kind);
+        buf_addf(&source, "match Boom\nfilter Boom badextras %s\n", cases[c].kind);
+        kit_policy(&k, "boom.lua", source.data);
+        k.setup.explain.which = c % 2 == 0 ? EXPLAIN_ALL : EXPLAIN_LISTED;
+        k.setup.explain.fingerprints = (const uint64_t[]){1};
+        k.setup.explain.n = 1;
+        for (int i = 0; i < 3; i++)
+            kit_alert(&k, i == 1 ? "Boom" : "Fine");
+        kit_judge(&k);
+        assert_string_equal(kit_reason(&k, 0), "keep");
+        assert_string_equal(kit_reason(&k, 1), cases[c].said != NULL ? "policy.killed" : "keep");
+        assert_string_equal(kit_reason(&k, 2), "keep");
+        assert_null(judge_chain(k.j, 0));
+        const struct chain *chain = judge_chain(k.j, 1);
+        if (cases[c].said != NULL) {
+            assert_true(kit_noted(&k, cases[c].said));
+            assert_null(chain);
+        } else {
+            assert_int_equal(chain->n_links, 1);
+            assert_string_equal(chain->links[0].value, "12.5e-3");
+            assert_string_equal(chain->links[0].reads[0].value, "payments");
+            assert_string_equal(chain->choices[0].file, "a.lua");
         }
         buf_free(&source);
     }
@@ -395,6 +453,7 @@ int main(void)
         T(compositions_have_an_end),
         T(of_a_resolve),
         T(nonsense),
+        T(nonsense_in_chains),
         cmocka_unit_test(changes_are_applied),
         cmocka_unit_test(an_item_has_ceilings),
     };

@@ -58,6 +58,11 @@ const char *judge_note(const struct judge *j, size_t i)
     return sentences_at(&((struct judge *)j)->notes, i);
 }
 
+uint64_t judge_note_times(const struct judge *j, size_t i)
+{
+    return i < j->notes.n ? j->notes.v[i].times : j->notes.more;
+}
+
 size_t judge_lints(const struct judge *j)
 {
     return j->n_lints;

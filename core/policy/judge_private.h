@@ -4,7 +4,7 @@
  *   judge_write.c    asks: SETUP and the batches     judge_remember.c what SETUP says of memory and of an alert's past
  *   judge_ready.c    checks READY, judge_policies.c its policies, judge_want.c WANT
  *   judge_read.c     checks answers
- *   judge_extras.c   notes and state in answers      judge_resolve.c  on_resolve
+ *   judge_extras.c   notes, state and chains in answers      judge_resolve.c  on_resolve
  *   judge_death.c    blames                          judge_breaker.c  what failures cost beyond their own alert
  *   judge_answer.c   answers that the engine gives   judge_info.c     what is known */
 #pragma once
@@ -101,6 +101,11 @@ struct judge {
     struct changed *changed; /* likewise */
     struct state_change *shown; /* `changed` without its numbers, when `sorted` */
     size_t n_noted, cap_noted, n_changed, cap_changed;
+    struct chained {
+        uint32_t alert;
+        struct chain chain;
+    } *chains; /* by alert */
+    size_t n_chains, cap_chains, chain_bytes;
     size_t composed_bytes; /* of the compositions of the question at hand */
     char *texts_full, *composed_full; /* what is said when limits.text_bytes, composed_bytes are used up */
     bool sorted;
@@ -186,15 +191,17 @@ struct extras {
     struct wire_reader notes; /* at the first of n_notes */
     uint32_t n_notes;
     bool has_state;
+    struct chain chain;
     struct wire_text key, changes; /* changes: u32 n and the pairs */
 };
-/* Of an answer that `hooks` hooks had a part in. */
-int judge_get_extras(struct wire_reader *r, unsigned hooks, struct extras *x_r, struct err *e);
+/* Of an answer that `hooks` hooks had a part in; the last of its fields. The chain is the receiver's: judge_keep_extras
+ * takes it. */
+int judge_get_extras(struct judge *j, struct wire_reader *r, unsigned hooks, struct extras *x_r, struct err *e);
 /* Is there room for more text than keys? When there is not, it says so among the notes: texts_full. */
 bool judge_has_room(struct judge *j);
-void judge_keep_extras(struct judge *j, const struct extras *x, size_t alert, uint32_t policy);
+void judge_keep_extras(struct judge *j, struct extras *x, size_t alert, uint32_t policy);
 /* The same of an answer to RESOLVE. */
-void judge_keep_resolve_extras(struct judge *j, const struct extras *x, uint64_t identity, uint32_t policy,
+void judge_keep_resolve_extras(struct judge *j, struct extras *x, uint64_t identity, uint32_t policy,
                                struct resolve_answer *a);
 void judge_free_extras(struct judge *j);
 

@@ -197,7 +197,7 @@ static int read_judged(struct judge *j, struct wire_reader *r, struct err *e)
     if (judge_get_text(r, WIRE_VALUE_MAX, "name", &name, e) != 0 ||
         judge_get_text(r, WIRE_TEXT_SHOWN, "name's error", &name_error, e) != 0 ||
         judge_get_text(r, WIRE_TEXT_SHOWN, "fallback", &fallback, e) != 0 ||
-        judge_get_extras(r, 3, &x, e) != 0 ||
+        judge_get_extras(j, r, 3, &x, e) != 0 ||
         judge_check_end(r, "a JUDGED", e) != 0)
         return -1;
     char *better = explain(j, policy, reason, &detail);
@@ -251,7 +251,7 @@ static int read_retriggered(struct judge *j, struct wire_reader *r, struct err *
     v.at = wire_get_i64(r);
     if (judge_get_reason(r, v.answer == ANSWER_ERROR, REASON_POLICY_RETRIGGER, &v.reason, &own, e) != 0 ||
         judge_get_text(r, WIRE_TEXT_SHOWN, "detail", &detail, e) != 0 || get_policy(j, r, &policy, e) != 0 ||
-        judge_get_extras(r, 1, &x, e) != 0 || judge_check_end(r, "a RETRIGGERED", e) != 0)
+        judge_get_extras(j, r, 1, &x, e) != 0 || judge_check_end(r, "a RETRIGGERED", e) != 0)
         return -1;
     char *better = explain(j, policy, v.reason, &detail);
     judge_report_answer(j, policy, v.reason, detail);
@@ -311,7 +311,7 @@ static int read_composition(struct judge *j, struct wire_reader *r, struct compo
     c->n_annotations = n_annotations;
     if (get_texts(r, n_annotations, "annotation", &c->annotations, e) != 0 ||
         judge_get_text(r, WIRE_TEXT_SHOWN, "fallback", fallback_r, e) != 0 ||
-        judge_get_extras(r, 2, x_r, e) != 0 || judge_check_end(r, "a COMPOSED", e) != 0)
+        judge_get_extras(j, r, 2, x_r, e) != 0 || judge_check_end(r, "a COMPOSED", e) != 0)
         return -1;
     c->ok = ok;
     c->detail = wire_text_dup(detail);

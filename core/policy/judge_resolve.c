@@ -75,7 +75,7 @@ int judge_read_resolved(struct judge *j, struct wire_reader *r, struct err *e)
     v.answer = (enum wire_resolve)answer;
     if (judge_get_reason(r, v.answer == RESOLVE_ERROR, REASON_NONE, &v.reason, &own, e) != 0 ||
         judge_get_text(r, WIRE_TEXT_SHOWN, "detail", &detail, e) != 0 ||
-        judge_get_text(r, 256, "place", &where, e) != 0 || judge_get_extras(r, 1, &x, e) != 0 ||
+        judge_get_text(r, 256, "place", &where, e) != 0 || judge_get_extras(j, r, 1, &x, e) != 0 ||
         judge_check_end(r, "a RESOLVED", e) != 0)
         return -1;
     const struct resolve_question *q = &j->resolved[item];
@@ -109,5 +109,8 @@ void resolve_answer_deinit(struct resolve_answer *a)
     free(a->detail);
     free(a->state);
     free(a->notes);
+    if (a->chain != NULL)
+        chain_clear(a->chain);
+    free(a->chain);
     *a = (struct resolve_answer){0};
 }

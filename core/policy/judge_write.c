@@ -1,45 +1,12 @@
 /* The engine's words to a worker: SETUP and the batches. */
 #include "policy/judge_private.h"
+#include "policy/wire_json.h"
 
 #include "base/mem.h"
 #include "spawner/spawner.h"
 
 #include <math.h>
 #include <string.h>
-
-/* cJSON to the fields of wire.h. What is deeper than the worker takes is null. */
-static void write_tree(struct buf *b, const cJSON *v, int depth)
-{
-    if (v == NULL || depth > WIRE_TREE_DEPTH || cJSON_IsNull(v)) {
-        wire_u8(b, 'z');
-    } else if (cJSON_IsBool(v)) {
-        wire_u8(b, cJSON_IsTrue(v) ? 't' : 'f');
-    } else if (cJSON_IsNumber(v)) {
-        double d = v->valuedouble;
-        uint64_t bits;
-        if (d == floor(d) && fabs(d) <= 9007199254740992.0) {
-            wire_u8(b, 'i');
-            wire_i64(b, (int64_t)d);
-            return;
-        }
-        memcpy(&bits, &d, sizeof bits);
-        wire_u8(b, 'd');
-        wire_u64(b, bits);
-    } else if (cJSON_IsArray(v) || cJSON_IsObject(v)) {
-        const cJSON *child;
-        wire_u8(b, cJSON_IsArray(v) ? 'l' : 'm');
-        wire_u32(b, (uint32_t)cJSON_GetArraySize(v));
-        cJSON_ArrayForEach(child, v)
-        {
-            if (cJSON_IsObject(v))
-                wire_str(b, child->string);
-            write_tree(b, child, depth + 1);
-        }
-    } else {
-        wire_u8(b, 's');
-        wire_str(b, v->valuestring);
-    }
-}
 
 static void write_pairs(struct buf *b, const struct template_pair *pairs, size_t n)
 {
@@ -80,6 +47,23 @@ static void write_quarantined(const struct judge *j, struct buf *b)
             wire_u32(b, i == n_files ? POLICY_BASE : (uint32_t)i);
 }
 
+static void write_explained(const struct judge *j, struct buf *b)
+{
+    enum { LINT = 1, ALL = 2, LISTED = 4, TRACED = 8, MEASURED = 16 }; /* wire.h */
+    const struct judge_explain *x = &j->setup.explain;
+    unsigned bits = (j->setup.lint ? LINT : 0u) | (x->trace ? TRACED : 0u);
+    if (x->which == EXPLAIN_ALL || x->which == MEASURE_ALL)
+        bits |= ALL | (x->which == MEASURE_ALL ? MEASURED : 0u);
+    else if (x->which == EXPLAIN_LISTED)
+        bits |= LISTED;
+    wire_u8(b, (uint8_t)bits);
+    if (x->which != EXPLAIN_LISTED)
+        return;
+    wire_u32(b, (uint32_t)x->n);
+    for (size_t i = 0; i < x->n; i++)
+        wire_u64(b, x->fingerprints[i]);
+}
+
 /* Only what judging needs: a worker never hears of URLs, Secrets, credentials or the rest of the Task. */
 void judge_write_setup(struct judge *j, struct buf *b)
 {
@@ -90,7 +74,7 @@ void judge_write_setup(struct judge *j, struct buf *b)
     wire_str(b, s->name);
     wire_str(b, s->ns);
     wire_str(b, s->policy);
-    write_tree(b, s->policy_config, 1);
+    wire_json_write(b, s->policy_config);
     wire_i64(b, s->poll_interval_us);
     wire_u32(b, (uint32_t)s->n_priority_labels);
     for (size_t i = 0; i < s->n_priority_labels; i++)
@@ -105,7 +89,7 @@ void judge_write_setup(struct judge *j, struct buf *b)
     wire_u64(b, l->cycle_instructions);
     wire_u64(b, l->memory_bytes);
     write_quarantined(j, b);
-    wire_u8(b, j->setup.lint);
+    write_explained(j, b);
     judge_write_creations(j, b);
     judge_write_states(j, b);
     wire_end(b, mark);

@@ -43,6 +43,7 @@ struct policy_verdict *policy_examine_verdicts(const struct judge *j, const stru
     struct policy_verdict *verdicts = xcalloc(files->n + 1, sizeof *verdicts);
     for (size_t i = 0; i < files->n; i++) {
         struct policy_verdict *v = &verdicts[i];
+        v->proof = policy_beside_proof(files, i);
         const char *name = name_of(j, files->files[i].name);
         if (name == NULL) {
             v->problem = reason_of(j, i, files->files[i].name);
@@ -66,4 +67,76 @@ void policy_verdicts_free(struct policy_verdict **verdicts, size_t n)
     }
     free(*verdicts);
     *verdicts = NULL;
+}
+
+/* ---- the whole examination ---- */
+
+struct policy_examination {
+    struct worker_pool *pool;
+    struct judge_limits limits;
+    const struct policy_files *files;
+    struct gate_memory *memory;
+    void (*done)(void *arg, const struct err *e);
+    void *arg;
+    struct judge *judge;
+    struct policy_verdict *verdicts;
+    struct policy_gate *gate;
+};
+
+static void on_gate(void *arg)
+{
+    struct policy_examination *x = arg;
+    x->done(x->arg, NULL);
+}
+
+static void on_loaded(void *arg, const struct err *e)
+{
+    struct policy_examination *x = arg;
+    if (e != NULL) {
+        x->done(x->arg, e);
+        return;
+    }
+    x->verdicts = policy_examine_verdicts(x->judge, x->files);
+    if (x->files->n_beside > 0)
+        x->gate = policy_gate_start(x->pool, &x->limits, x->files, x->verdicts, x->memory, on_gate, x);
+    else
+        x->done(x->arg, NULL);
+}
+
+int policy_examination_start(struct worker_pool *pool, const struct judge_limits *limits, const struct policy_files *files,
+                             struct gate_memory *memory, void (*done)(void *arg, const struct err *e), void *arg,
+                             struct policy_examination **x_r, struct err *e)
+{
+    struct judge_setup setup = policy_examine_setup(files, limits);
+    struct policy_examination *x = xcalloc(1, sizeof *x);
+    *x = (struct policy_examination){
+        .pool = pool, .limits = *limits, .files = files, .memory = memory, .done = done, .arg = arg};
+    if (judge_start(pool, &setup, on_loaded, x, &x->judge, e) != 0) {
+        policy_examination_free(&x);
+        return -1;
+    }
+    *x_r = x;
+    return 0;
+}
+
+const struct policy_verdict *policy_examination_verdicts(const struct policy_examination *x)
+{
+    return x->verdicts;
+}
+
+const struct judge *policy_examination_judge(const struct policy_examination *x)
+{
+    return x->judge;
+}
+
+void policy_examination_free(struct policy_examination **xp)
+{
+    struct policy_examination *x = *xp;
+    *xp = NULL;
+    if (x == NULL)
+        return;
+    policy_gate_free(&x->gate);
+    policy_verdicts_free(&x->verdicts, x->files->n);
+    judge_free(&x->judge);
+    free(x);
 }

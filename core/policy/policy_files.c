@@ -1,6 +1,7 @@
 /* Reading --policies DIR: see policy_files.h. */
 #include "policy/policy_files.h"
 
+#include "base/beneath.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -11,12 +12,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define DEFAULT_FILE "default.lua"
@@ -63,23 +62,13 @@ static int read_bytes(int fd, struct buf *b)
     }
 }
 
-/* Opens what stands in the directory; a link may not lead out of it (EXDEV). */
-static int open_beneath(int dir, const char *name, int flags)
-{
-    struct open_how how = {.flags = (uint64_t)flags, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-    long fd = syscall(SYS_openat2, dir, name, &how, sizeof how);
-    if (fd < 0 && (errno == ENOSYS || errno == EPERM)) /* an old kernel, or an old container runtime's filter */
-        return openat(dir, name, flags | O_NOFOLLOW);
-    return (int)fd;
-}
-
 /* NULL when the file can be used (its source is in `b`), else what is wrong with it. */
 static char *read_source(int dir, const char *name, struct buf *b)
 {
     if (utf8_valid(name, strlen(name)) != strlen(name))
         return xstrdup("its name is not UTF-8");
     /* O_NONBLOCK: opening a FIFO must not wait for somebody to write into it */
-    int fd = open_beneath(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int fd = beneath_open(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
     if (fd < 0 && errno == EXDEV)
         return xstrdup("is a link that leads out of the directory");
     if (fd < 0)
@@ -178,7 +167,7 @@ static void link_libraries(struct policy_files *f)
 static int open_generation(int dir, struct err *e)
 {
     struct stat st;
-    int data = open_beneath(dir, DATA_LINK, O_RDONLY | O_DIRECTORY | O_CLOEXEC), failed = errno;
+    int data = beneath_open(dir, DATA_LINK, O_RDONLY | O_DIRECTORY, 0), failed = errno;
     if (data < 0 && fstatat(dir, DATA_LINK, &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
         return dir;
     close(dir);
@@ -214,6 +203,8 @@ static int read_open_dir(int fd, struct policy_files *f, struct err *e)
             look_at_default(f, fd);
         else
             rc = read_file(f, fd, names[i], e);
+    if (rc == 0)
+        rc = policy_beside_read(fd, f, e);
     for (size_t i = 0; i < n; i++)
         free(names[i]);
     free(names);

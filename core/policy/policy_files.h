@@ -5,6 +5,9 @@
  * lib_*.lua are libraries: policies include them. Neither: *_spec.lua, names that start with ".", and default.lua
  * (the bundled one's name: a problem, unless it is the bundled one to the byte). The engine never parses them.
  *
+ * NAME_spec.lua and NAME_cases.json are the gate of NAME.lua: a policy (or library) whose specs fail does not serve. Where
+ * there is one, everything else in the directory is read too, since specs may ask for it: fixtures and goldens.
+ *
  * A link is followed as long as it stays in the directory: one that leads out of it could name any file that the
  * engine may read, and the error of a file that is no Lua quotes it.
  *
@@ -16,10 +19,16 @@
 #include "base/err.h"
 #include "policy/policy_hash.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { POLICY_FILES_MAX = 200 }; /* policies, and libraries beside them */
+enum {
+    POLICY_FILES_MAX = 200,  /* policies, and libraries beside them */
+    POLICY_BESIDE_MAX = 1000, /* files for specs */
+    POLICY_BESIDE_BYTES_MAX = 1024 * 1024, /* of one of them */
+    POLICY_BESIDE_ALL_MAX = 8 * 1024 * 1024,
+};
 
 struct policy_file {
     char *name;   /* "10-payments.lua" */
@@ -29,12 +38,22 @@ struct policy_file {
     size_t n_libs;
 };
 
+/* A file for specs, or a spec. */
+struct policy_beside {
+    char *name;
+    char *bytes; /* never NULL; a NUL follows */
+    size_t len;
+    char *problem; /* why it could not be read; or NULL */
+};
+
 struct policy_files {
     struct policy_file *files; /* policies; not lib_*.lua */
     size_t n;
     struct policy_file *libs;  /* lib_*.lua; where a last good version is served, its libraries too: names may repeat */
     size_t n_libs;
-    uint64_t hash; /* XXH3 of names and contents: the generation */
+    struct policy_beside *beside; /* as read; as served: none. In byte order of their names */
+    size_t n_beside;
+    uint64_t hash; /* XXH3 of names and contents, of all of it: the generation */
     struct policy_problem {
         char *file, *sentence;
     } * problems; /* a file that is too large, no UTF-8, no regular file, unreadable; see policy_problem_text */
@@ -54,6 +73,15 @@ const struct policy_problem *policy_files_problem(const struct policy_files *f, 
 /* For who puts files together. */
 void policy_files_add_problem(struct policy_files *f, const char *file, const char *sentence);
 uint64_t policy_files_hash(const struct policy_files *f);
+/* Is it NAME_spec.lua or NAME_cases.json? Then *len_r: bytes of NAME. */
+bool policy_beside_is_spec(const char *name, size_t *len_r);
+const struct policy_beside *policy_beside_find(const struct policy_files *f, const char *name);
+/* XXH3 of what gates this policy: its specs, and those of libraries (whichever it includes). 0: nothing does. */
+uint64_t policy_beside_proof(const struct policy_files *f, size_t file);
+/* Reads them from the open directory (policy_beside.c). -1: the directory cannot be read. */
+int policy_beside_read(int dir, struct policy_files *f, struct err *e);
+void policy_beside_free(struct policy_files *f);
+
 /* Numbers of libraries, in byte order of their names. */
 void policy_libs_sort(const struct policy_files *f, uint32_t *libs, size_t n);
 /* policy_hash_unit of a policy's file and the libraries that it included (numbers in f->libs). */

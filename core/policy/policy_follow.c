@@ -39,7 +39,7 @@ struct follower {
     bool settling, waiting; /* the settle timer runs: for the second reading, or to look again */
     uint64_t looked_at;     /* uv_now */
     uint64_t candidate;     /* the last reading's hash */
-    struct judge *judge; /* examining */
+    struct policy_examination *examination;
     const struct policy_files *examined;
     struct policy_files *owned; /* == examined, unless that is the generation that serves */
     uint64_t examined_hash;
@@ -72,7 +72,7 @@ static void tell(struct follower *f, bool changed)
 
 static void end_examination(struct follower *f)
 {
-    judge_free(&f->judge);
+    policy_examination_free(&f->examination);
     if (f->examined != NULL && f->owned == NULL)
         policy_set_put(f->set, f->examined);
     policy_files_free(&f->owned);
@@ -82,10 +82,11 @@ static void end_examination(struct follower *f)
 /* Warnings that the last reading did not have. */
 static void log_lints(struct follower *f)
 {
-    size_t n = judge_lints(f->judge) < POLICY_SET_LINTS_MAX ? judge_lints(f->judge) : POLICY_SET_LINTS_MAX;
+    const struct judge *j = policy_examination_judge(f->examination);
+    size_t n = judge_lints(j) < POLICY_SET_LINTS_MAX ? judge_lints(j) : POLICY_SET_LINTS_MAX;
     char **lints = xcalloc(n + 1, sizeof *lints);
     for (size_t i = 0; i < n; i++) {
-        struct policy_lint l = judge_lint(f->judge, i);
+        struct policy_lint l = judge_lint(j, i);
         bool known = false;
         lints[i] = xasprintf("%s:%u: %s", l.file, l.line, l.sentence);
         for (size_t k = 0; k < f->n_lints && !known; k++)
@@ -109,9 +110,7 @@ static void on_examined(void *arg, const struct err *e)
         err_wrap(&why, "trying the policies in %s", f->set->dir);
         changed = policy_set_note_trouble(f->set, &why);
     } else {
-        struct policy_verdict *verdicts = policy_examine_verdicts(f->judge, f->examined);
-        changed = policy_set_take(f->set, f->examined, verdicts, moment_now());
-        policy_verdicts_free(&verdicts, f->examined->n);
+        changed = policy_set_take(f->set, f->examined, policy_examination_verdicts(f->examination), moment_now());
         log_lints(f);
         f->has_taken = true;
         f->taken = f->examined_hash;
@@ -124,13 +123,12 @@ static void on_examined(void *arg, const struct err *e)
 
 static void examine(struct follower *f, const struct policy_files *files, uint64_t hash)
 {
-    struct judge_setup setup = policy_examine_setup(files, &f->limits);
     struct err e;
     f->examined = files;
     f->examined_hash = hash;
     f->again = f->has_taken = false;
     f->tried_at = uv_now(f->every.loop);
-    if (judge_start(f->pool, &setup, on_examined, f, &f->judge, &e) == 0)
+    if (policy_examination_start(f->pool, &f->limits, files, f->set->memory, on_examined, f, &f->examination, &e) == 0)
         return;
     err_wrap(&e, "trying the policies in %s", f->set->dir);
     bool changed = policy_set_note_trouble(f->set, &e);
@@ -188,9 +186,9 @@ static void on_settle(uv_timer_t *t)
 static void look(struct follower *f)
 {
     struct reading r;
-    if (f->judge != NULL)
+    if (f->examination != NULL)
         f->again = true;
-    if (f->judge != NULL || f->settling)
+    if (f->examination != NULL || f->settling)
         return;
     if (f->waiting)
         uv_timer_stop(&f->settle);
@@ -206,7 +204,7 @@ static void on_event(uv_fs_event_t *h, const char *name, int events, int status)
     (void)name, (void)events, (void)status; /* whatever it was: the files say it better */
     struct follower *f = h->data;
     uint64_t since = uv_now(h->loop) - f->looked_at;
-    if (since >= POLICY_SET_SETTLE_MS || f->judge != NULL || f->settling) {
+    if (since >= POLICY_SET_SETTLE_MS || f->examination != NULL || f->settling) {
         look(f);
     } else if (!f->waiting) {
         f->waiting = true;
@@ -263,6 +261,45 @@ int policy_set_follow(struct policy_set *set, uv_loop_t *loop, struct worker_poo
     examine(f, files, files->hash);
     f->again = true; /* it was read a while ago */
     return 0;
+}
+
+/* ---- once ---- */
+
+struct waiting {
+    bool done;
+    struct err e;
+    uv_loop_t *loop;
+};
+
+static void on_waited(void *arg, const struct err *e)
+{
+    struct waiting *w = arg;
+    w->done = true;
+    if (e != NULL)
+        w->e = *e;
+    uv_stop(w->loop);
+}
+
+int policy_set_examine(struct policy_set *set, struct worker_pool *pool, const struct judge_limits *limits, struct err *e)
+{
+    struct waiting w = {.loop = worker_pool_loop(pool)};
+    struct policy_examination *x = NULL;
+    const struct policy_files *files = policy_set_get(set);
+    bool specs = files->n_beside > 0;
+    int rc = 0;
+    if (specs)
+        rc = policy_examination_start(pool, limits, files, set->memory, on_waited, &w, &x, e);
+    while (specs && rc == 0 && !w.done)
+        uv_run(w.loop, UV_RUN_DEFAULT);
+    if (rc == 0 && w.e.kind != ERR_NONE) {
+        *e = w.e;
+        rc = -1;
+    }
+    if (rc == 0 && specs)
+        policy_set_take(set, files, policy_examination_verdicts(x), moment_now());
+    policy_examination_free(&x);
+    policy_set_put(set, files);
+    return rc == 0 ? 0 : err_wrap(e, "trying the policies in %s", set->dir);
 }
 
 static void on_closed(uv_handle_t *h)

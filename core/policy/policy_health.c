@@ -179,3 +179,11 @@ bool policy_health_poisoned(struct policy_health *h, uint64_t fingerprint, uint6
     *until_r = h->poison[i].at + HEALTH_RETRY;
     return now < *until_r;
 }
+
+size_t policy_health_quarantined(const struct policy_health *h, moment_t now)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < h->n; i++)
+        n += h->records[i].until != MOMENT_NONE && now < h->records[i].until;
+    return n;
+}

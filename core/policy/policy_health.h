@@ -36,6 +36,8 @@ void policy_health_success(struct policy_health *h, const char *file, const char
 /* true: with this failure the policy is quarantined. */
 bool policy_health_failure(struct policy_health *h, const char *file, const char *hash, moment_t now);
 void policy_health_quarantine(struct policy_health *h, const char *file, const char *hash, moment_t now);
+/* How many policies are quarantined at `now`. */
+size_t policy_health_quarantined(const struct policy_health *h, moment_t now);
 /* The alert cost a worker under some policy. Known poison is not asked while `generation` (policy_files.hash) stands. */
 void policy_health_poison(struct policy_health *h, uint64_t fingerprint, uint64_t generation, moment_t now);
 bool policy_health_poisoned(struct policy_health *h, uint64_t fingerprint, uint64_t generation, moment_t now,

@@ -56,6 +56,13 @@ uint64_t policy_files_hash(const struct policy_files *f)
     hash_count(x, f->n_libs);
     for (size_t i = 0; i < f->n_libs; i++)
         hash_file(x, &f->libs[i]);
+    hash_count(x, f->n_beside);
+    for (size_t i = 0; i < f->n_beside; i++) {
+        const struct policy_beside *b = &f->beside[i];
+        XXH3_128bits_update(x, b->name, strlen(b->name) + 1);
+        hash_count(x, b->len);
+        XXH3_128bits_update(x, b->bytes, b->len);
+    }
     for (size_t i = 0; i < f->n_problems; i++) {
         XXH3_128bits_update(x, f->problems[i].file, strlen(f->problems[i].file) + 1);
         XXH3_128bits_update(x, f->problems[i].sentence, strlen(f->problems[i].sentence) + 1);
@@ -112,6 +119,7 @@ void policy_files_free(struct policy_files **files)
         return;
     free_list(f->files, f->n);
     free_list(f->libs, f->n_libs);
+    policy_beside_free(f);
     for (size_t i = 0; i < f->n_problems; i++) {
         free(f->problems[i].file);
         free(f->problems[i].sentence);

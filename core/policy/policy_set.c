@@ -106,6 +106,11 @@ const char *policy_set_problem(const struct policy_set *set, size_t i)
     return set->problems.v[i];
 }
 
+moment_t policy_set_good_at(const struct policy_set *set)
+{
+    return set->good_at;
+}
+
 bool policy_set_logged(const struct policy_set *set, const char *sentence)
 {
     return set->logged && list_has(&set->problems, sentence);
@@ -156,6 +161,8 @@ bool policy_set_take(struct policy_set *set, const struct policy_files *read, co
     if (first || other || said)
         log_change(set, &change);
     set->examined = true;
+    if (set->problems.n == 0)
+        set->good_at = now;
     policy_change_deinit(&change);
     return other || said;
 }
@@ -170,6 +177,8 @@ int policy_set_create(const char *dir, struct policy_set **set_r, struct err *e)
     struct policy_set *set = xcalloc(1, sizeof *set);
     set->dir = xstrdup(dir);
     set->units = policy_units_create();
+    set->memory = gate_memory_create();
+    set->good_at = dir == NULL ? moment_now() : MOMENT_NONE; /* there is nothing to take up */
     for (size_t i = 0; i < files->n_problems; i++) {
         char *text = policy_problem_text(&files->problems[i]);
         list_add(&set->own, text);
@@ -190,6 +199,7 @@ void policy_set_free(struct policy_set **setp)
     assert(set->serving == set->all && set->all->refs == 1 && set->all->next == NULL);
     generation_put(set, set->serving);
     policy_units_free(&set->units);
+    gate_memory_free(&set->memory);
     list_deinit(&set->problems);
     list_deinit(&set->own);
     free(set->trouble);

@@ -1,8 +1,8 @@
 /* The policies that serve: one generation at a time, never changed, shared by the cycles that began under it.
  *
- * A reload unit is a policy file with the lib_*.lua that it includes (and, later, its specs). When the files of
- * --policies change, every unit that changed is loaded in a worker first. One that loads serves from then on; one that
- * does not keeps its last good version (with the libraries of then), and status, log and `check` say so; one that never
+ * A reload unit is a policy file with the lib_*.lua that it includes and its specs (policy_gate.h). When the files of
+ * --policies change, every unit that changed is loaded in a worker first, and its specs run. One that loads and passes serves from
+ * then on; one that does not keeps its last good version (with the libraries of then), and status, log and `check` say so; one that never
  * loaded is broken (policy.load: its alerts get no Task until somebody mends it). A unit whose file is gone is gone. So
  * a generation may hold different versions of one library, and a cycle never sees half of an update.
  *
@@ -30,6 +30,9 @@ struct policy_set;
 
 /* Reads `dir` (NULL: no files) once. -1: it cannot be read at all. */
 int policy_set_create(const char *dir, struct policy_set **set_r, struct err *e);
+/* Before anything is judged: where specs lie beside the policies, loads them and runs those specs, and the loop with them.
+ * What fails does not serve, and is logged. -1: it could not be tried. Nothing happens when there are no specs. */
+int policy_set_examine(struct policy_set *set, struct worker_pool *pool, const struct judge_limits *limits, struct err *e);
 /* `run` only: examines what was read, then follows changes, and logs both. `changed` is called when other versions
  * serve than before, or other problems are known: a reason for every spawner's cycle. Before the first examination
  * policy_set_get serves what was read. A directory that goes away, or that cannot be read, changes nothing but the
@@ -50,5 +53,7 @@ void policy_set_put(struct policy_set *set, const struct policy_files *files);
  * there. Without policy_set_follow only what reading the files can tell. */
 size_t policy_set_problems(const struct policy_set *set);
 const char *policy_set_problem(const struct policy_set *set, size_t i);
+/* When what lay there was last taken up without a problem; MOMENT_NONE: not yet. */
+moment_t policy_set_good_at(const struct policy_set *set);
 /* Has the set logged this sentence, as a problem that it has now? Then nobody else needs to. */
 bool policy_set_logged(const struct policy_set *set, const char *sentence);

@@ -2,6 +2,7 @@
  * Nobody else includes it. */
 #pragma once
 
+#include "policy/policy_gate.h"
 #include "policy/policy_set.h"
 #include "policy/policy_units.h"
 
@@ -24,9 +25,11 @@ struct policy_set {
     struct generation *serving, *all;
     struct policy_units *units;
     bool examined;
+    struct gate_memory *memory; /* which specs have passed */
     char *trouble; /* concerns all files; or NULL */
     struct sentence_list problems; /* trouble first */
     struct sentence_list own;      /* those of single files, of the last examination */
+    moment_t good_at;
     bool logged;                   /* the problems are */
     struct follower *follower;     /* NULL: nobody follows */
 };

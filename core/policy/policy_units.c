@@ -14,6 +14,7 @@ struct version {
     struct policy_file *libs;
     size_t n_libs;
     char hash[POLICY_HASH];
+    uint64_t proof; /* of the specs that it passed */
     moment_t since; /* it serves */
 };
 
@@ -64,6 +65,7 @@ static struct version *version_create(const struct policy_files *read, size_t i,
     for (size_t k = 0; k < verdict->n_libs; k++)
         v->libs[v->n_libs++] = copy_file(&read->libs[verdict->libs[k]]);
     policy_unit_hash(read, i, verdict->libs, verdict->n_libs, v->hash);
+    v->proof = verdict->proof;
     v->since = now;
     return v;
 }
@@ -81,10 +83,10 @@ static const struct policy_file *find_lib(const struct policy_file *libs, size_t
     return NULL;
 }
 
-/* Are the version's file and libraries among what was read, as they are? */
+/* Are the version's file, libraries and specs among what was read, as they are? */
 static bool is_unchanged(const struct version *v, const struct policy_files *read, size_t i)
 {
-    if (!same_bytes(v->source, v->len, read->files[i].source, read->files[i].len))
+    if (v->proof != policy_beside_proof(read, i) || !same_bytes(v->source, v->len, read->files[i].source, read->files[i].len))
         return false;
     for (size_t k = 0; k < v->n_libs; k++)
         if (find_lib(read->libs, read->n_libs, &v->libs[k]) == NULL)
@@ -261,6 +263,8 @@ static void replace_units(struct policy_units *u, const struct policy_files *rea
         bool stays = old != NULL && (fresh == NULL || same_version(fresh, old)); /* keeps its date */
         struct version *good = stays ? old : fresh;
         if (stays) {
+            if (fresh != NULL)
+                old->proof = fresh->proof; /* what it passed last */
             unit->good = NULL;
             version_free(fresh);
         }

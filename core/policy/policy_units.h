@@ -1,7 +1,7 @@
 /* Reload units: of every policy file, the version that serves. Takes what was read and what a worker said of it, and
  * makes the generation that serves next. Pure: no files, no workers, the time is an argument.
  *
- *   the file loads                    it serves from now on, with the libraries that it included
+ *   the file loads, its specs pass    it serves from now on, with the libraries that it included
  *   it does not, but has before      its last good version serves, with the libraries of then, and a problem says so
  *   it never did                      it stands broken (length 0): nobody knows which alerts it would have claimed
  *   it is gone                        it is gone, and so is its last good version
@@ -25,6 +25,7 @@ struct policy_verdict {
     char *name;     /* the policy's, when it loads */
     uint32_t *libs; /* numbers (in the reading's libs) that it included */
     size_t n_libs;
+    uint64_t proof; /* policy_beside_proof */
 };
 
 struct policy_change {

@@ -164,7 +164,7 @@ int wire_frame(const char *bytes, size_t len, enum wire_type *type_r, struct wir
         return -1;
     if (len < 5)
         return 0;
-    if (!bytes[4] || !strchr("HSRJjTtCcwZVXxd", bytes[4]))
+    if (!bytes[4] || !strchr("HSRJjTtCcwZVXxdPnGe", bytes[4]))
         return -1;
     if (len - 4 < n)
         return 0;

@@ -24,6 +24,15 @@
  *                    <-- COMPOSED*, DONE
  *      (end of file) -->           the worker exits 0
  *
+ * A worker whose first frame is SPEC instead of SETUP runs one file of specs (`alertspawner spec`, and the gate before a
+ * changed policy serves) and is gone. Only such a worker ever says TELL or NEED, and it takes none of the frames above:
+ *
+ *      SPEC          -->           what to run, with which options
+ *                   [<-- NEED      a file, a time zone, a golden to be kept
+ *      GIVE          -->]          what came of it
+ *                    <-- TELL*     what happens: a test begins, ends, prints
+ *                    <-- DONE      nothing more to come
+ *
  * One request at a time; the worker may write answers while it works. Before each call into a policy it writes what it
  * is about to do into the black box, a shared page that the engine reads when the worker has died. */
 #pragma once
@@ -36,7 +45,7 @@
 #include <stdint.h>
 
 enum {
-    WIRE_VERSION = 2,
+    WIRE_VERSION = 3,
     WIRE_FRAME_MAX = 32 * 1024 * 1024,
     WIRE_TEXT_SHOWN = 1024, /* longest reason detail, error text and the like that the worker sends */
     WIRE_ZONES_MAX = 64,    /* time zones of one cycle */
@@ -48,6 +57,15 @@ enum {
     WIRE_STATE_STRING_MAX = 1024,
     WIRE_STATE_ITEM_MAX = 4096, /* bytes of all names and values of one key, as written here */
     WIRE_MEMBERS_MAX = 50,      /* alerts of a group that COMPOSE brings along */
+    WIRE_CHAIN_LINKS_MAX = 64,  /* a chain of one answer, see chain.h */
+    WIRE_CHAIN_DEPTH_MAX = 16,
+    WIRE_CHAIN_READS_MAX = 12,  /* names that one link has read */
+    WIRE_CHAIN_VALUE_MAX = 256, /* bytes of a value, a name, a line of a file */
+    WIRE_CHAIN_PLACE_MAX = 300,
+    WIRE_CHAIN_CHOICES_MAX = 256,
+    WIRE_CHAIN_STEPS_MAX = 500,
+    WIRE_CHAIN_LOCALS_MAX = 512,
+    WIRE_CHAIN_BYTES_MAX = 96 * 1024, /* of all of it; the rest is counted */
 };
 /* What a policy may say. The worker refuses more with a sentence for its author, the engine as nonsense. */
 enum {
@@ -86,6 +104,10 @@ enum wire_type {
     WIRE_RESOLVE = 'X',
     WIRE_RESOLVED = 'x',
     WIRE_DONE = 'd',
+    WIRE_SPEC = 'P',
+    WIRE_NEED = 'n',
+    WIRE_GIVE = 'G',
+    WIRE_TELL = 'e',
 };
 
 /* Groups of fields that several messages share. Moments are microseconds since 1970, INT64_MIN when unset.
@@ -97,9 +119,15 @@ enum wire_type {
  *          Task, i64 since when the alert fires (the earliest of its group; unset: its own startsAt), u32 attempts.
  *          No Task yet: name "", attempts 0.
  * key:     u8 has key (and it is not the fingerprint), text key ("" without one)
- * extras:  u8 bits: 1 notes, 2 state. With notes: u32 n, n * (text name, text value). With state: text key ("" = the
- *          fingerprint), u32 n, n * (text name, tree of one scalar; null removes the name). Only what hooks of this
- *          answer wrote, each name once, the last value.
+ * chain:   u32 n, n * (u8 enum black_box_hook, u8 depth, u8 enum chain_bits, u8 tag, text value, text reason, text detail,
+ *          text error ("" or "policy.error" and so on), text by, text source, u64 microseconds, u64 instructions,
+ *          u64 bytes, u8 m, m * (text name, u8 there, text value)), u32 more links,
+ *          u32 n, n * (text policy, text file, text match, u8 enum chain_fit, text detail),
+ *          u32 n, n * (text place, text source, text locals), u32 more lines. See chain.h.
+ * extras:  u8 bits: 1 notes, 2 state, 4 chain (when SETUP wants the alert explained, else never). With notes: u32 n,
+ *          n * (text name, text value). With state: text key ("" = the fingerprint), u32 n, n * (text name, tree of one
+ *          scalar; null removes the name). Only what hooks of this answer wrote, each name once, the last value. With
+ *          chain: chain.
  *
  * SETUP:   i64 now, text spawner name, text namespace,
  *          text named policy ("" = choose by match),
@@ -115,7 +143,10 @@ enum wire_type {
  *          u64 instructions a hook may use, u64 instructions of all hooks of one worker's life,
  *          u64 bytes of memory of the policies' VM
  *          u32 n, n * u32 quarantined: numbers of files in `policies` above
- *          u8 bits: 1 lint
+ *          u8 bits: 1 lint, 2 every alert is explained, 4 those alerts are explained whose fingerprints follow,
+ *                   8 with a trace of the lines, 16 only measured (with 2: neither places nor what was read, instructions
+ *                   in steps of a thousand: what it costs is what it costs otherwise, too)
+ *          only with 4: u32 n, n * u64 fingerprint, ascending
  *          u32 n, n * (text policy name, u32 m, m * i64 moment)  Tasks created in the last 24 h, oldest first
  *          u32 n, n * (text policy name, u64 identity, u32 version, tree)  ctx.state: a 'm' of scalars
  *          A policy of length 0 is a broken file: loading it has killed a worker; it is not tried and READY lists it.
@@ -167,11 +198,21 @@ enum wire_type {
  *          text title, text body, text prompt, text branch,
  *          u32 n, n * text labels, u32 n, n * text annotations     in the order of SETUP
  *          text fallback, extras
- * DONE:    u32 how many were answered */
+ * DONE:    u32 how many were answered
+ *
+ * SPEC:    u64 instructions a hook may use, u64 instructions of all hooks of one session, u64 bytes of memory of a policies'
+ *          VM (what SETUP has in production), tree options: a map for the runner, see lua/spec/main.lua
+ * NEED:    u8 wire_need, text how (only NEED_FILE: "spec", "policy", "fixture", "golden", "module" or ""), text name,
+ *          text bytes (only NEED_GOLDEN)
+ * GIVE:    u8 ok, text bytes (of the file; of the zone, TZif) or, when not ok, a sentence, text where it was found, as a
+ *          person would write it
+ * TELL:    text kind ("test_end" and so on), tree: its members, see lua/spec/main.lua; of "print" a string
+ * DONE:    u32 0 */
 
 enum wire_judgement { JUDGED_KEEP, JUDGED_DROP, JUDGED_ERROR };
 enum wire_answer { ANSWER_NEVER, ANSWER_NOW, ANSWER_AT, ANSWER_ERROR };
 enum wire_resolve { RESOLVE_KEEP, RESOLVE_CANCEL_PENDING, RESOLVE_ERROR };
+enum wire_need { NEED_FILE, NEED_GOLDEN, NEED_ZONE };
 
 /* A JSON value as fields, so that the worker needs no JSON: u8 tag, then
  * 'z' null | 't' true | 'f' false | 'i' i64 | 'd' u64 (bits of the double) | 's' text | 'l' u32 n, n trees |

@@ -32,6 +32,7 @@ struct worker_pool {
     uv_timer_t tell;   /* tells the waiting of `last`, out of the reach of worker_pool_take */
     int open;
     bool closing;
+    struct worker_pool_counts counts;
 };
 
 static void pool_fill(struct worker_pool *p);
@@ -82,6 +83,7 @@ static void note_failure(struct worker_pool *p, const struct err *e, bool hopele
     for (uint64_t i = 0; i < p->failures && delay < WORKER_RETRY_MAX_MS; i++)
         delay *= 2;
     p->failures++;
+    p->counts.start_failures++;
     p->last = *e;
     p->hopeless = hopeless;
     uv_timer_start(&p->retry, on_retry, delay < WORKER_RETRY_MAX_MS ? delay : WORKER_RETRY_MAX_MS, 0);
@@ -142,6 +144,7 @@ static void pool_fill(struct worker_pool *p)
             note_failure(p, &e, e.kind == ERR_NOT_FOUND);
             return;
         }
+        p->counts.starts++;
         xgrow(&p->slots, &p->cap, p->n + 1, sizeof *p->slots);
         p->slots[p->n++] = (struct slot){w, false};
     }
@@ -169,6 +172,16 @@ void worker_pool_cancel(struct worker_pool *p, struct worker_ticket *ticket)
             p->n_waiting--;
             return;
         }
+}
+
+struct worker_pool_counts worker_pool_counts(const struct worker_pool *p)
+{
+    return p->counts;
+}
+
+void worker_pool_note_death(struct worker_pool *p, enum worker_end end)
+{
+    p->counts.deaths[end]++;
 }
 
 uv_loop_t *worker_pool_loop(const struct worker_pool *p)

@@ -33,6 +33,15 @@ struct worker_ticket {
  * worker's owner after worker_own(). */
 void worker_pool_take(struct worker_pool *pool, struct worker_ticket *ticket);
 void worker_pool_cancel(struct worker_pool *pool, struct worker_ticket *ticket); /* fine when not waiting */
+/* Since the engine started. */
+struct worker_pool_counts {
+    uint64_t starts;         /* processes */
+    uint64_t start_failures; /* that came to nothing before they were handed out */
+    uint64_t deaths[4];      /* by enum worker_end, of those that were at work */
+};
+struct worker_pool_counts worker_pool_counts(const struct worker_pool *pool);
+/* A worker that was handed out has died. */
+void worker_pool_note_death(struct worker_pool *pool, enum worker_end end);
 uv_loop_t *worker_pool_loop(const struct worker_pool *pool);
 
 /* alertspawner-worker beside this executable. free(). -1: it is not there. */

@@ -63,9 +63,11 @@ static void no_worker(void **state)
 static void another_version(void **state)
 {
     (void)state;
+    char says[100];
+    snprintf(says, sizeof says, "speaks version 99, the engine %d: install both from one build", WIRE_VERSION);
     judge_with(
-        "printf '\\040\\0\\0\\0H\\023\\0\\0\\0alertspawner-worker\\003\\0\\0\\0\\0\\0\\0\\0'; exec sleep 60",
-        ERR_INVALID, "speaks version 3, the engine 2: install both from one build");
+        "printf '\\040\\0\\0\\0H\\023\\0\\0\\0alertspawner-worker\\143\\0\\0\\0\\0\\0\\0\\0'; exec sleep 60",
+        ERR_INVALID, says);
 }
 
 static void something_else(void **state)

@@ -72,9 +72,12 @@ static size_t frame_max(char type)
     case WIRE_JUDGED:
     case WIRE_RETRIGGERED:
     case WIRE_RESOLVED:
-        return 128 * 1024;
+        return 256 * 1024; /* with a chain */
     case WIRE_WANT:
         return 32 * 1024;
+    case WIRE_NEED:
+    case WIRE_TELL:
+        return 4 * 1024 * 1024;
     default:
         return 0; /* the engine's own words */
     }

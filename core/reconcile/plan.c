@@ -241,6 +241,7 @@ void plan_free(struct plan **p)
     free((*p)->order);
     free((*p)->work);
     free((*p)->use);
+    free((*p)->spawner_use);
     free(*p);
     *p = NULL;
 }

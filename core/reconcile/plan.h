@@ -73,6 +73,7 @@ struct policy_limits {
 struct plan_limits {
     int32_t max_concurrency, max_total_tasks; /* 0: unlimited */
     int64_t poll_interval_us;                 /* recreate.gone at most once in it */
+    const struct policy_limits *spawner;      /* over all policies, or NULL. The stricter of the two counts */
     const struct policy_limits *policies;     /* by item.policy; NULL: none has any */
     size_t n_policies;
     uint32_t cycles;                          /* complete cycles of this spawner since the engine started: the ramp's */
@@ -89,6 +90,7 @@ struct plan {
     size_t n_failed;             /* of them came to nothing: plan_promote */
     size_t active;               /* owned Tasks before this cycle that are unfinished or being deleted */
     struct policy_use *use;      /* by plan_limits.policies, once decided */
+    struct policy_use *spawner_use; /* of plan_limits.spawner, once decided; else NULL */
     size_t n_policies;
     const struct spawner_facts *facts;
 };

@@ -97,40 +97,88 @@ static size_t slots_for(const struct item *item, const struct policy_limits *own
     return max_active > own->reserve_slots ? max_active - own->reserve_slots : 0;
 }
 
+/* Rate and ramp of one who has limits: his own policy, or the spawner. */
+struct holder {
+    struct policy_use *use;
+    const struct policy_limits *limits; /* NULL: it has none */
+    enum reason refuses;
+};
+
+static struct holder holder_ask(struct policy_use *use, const struct policy_limits *limits, uint32_t cycles)
+{
+    return (struct holder){use, limits, limits != NULL ? policy_use_refuses(use, limits, cycles) : REASON_NONE};
+}
+
+/* When a rate lets the item go: both must. */
+static moment_t rate_wait(const struct holder holders[2], moment_t now)
+{
+    moment_t at = now;
+    for (int i = 0; i < 2; i++) {
+        if (holders[i].refuses != REASON_LIMIT_RATE)
+            continue;
+        moment_t turn = policy_use_wait(holders[i].use, holders[i].limits, now);
+        if (turn == MOMENT_NONE || at == MOMENT_NONE)
+            at = MOMENT_NONE;
+        else if (turn > at)
+            at = turn;
+    }
+    return at;
+}
+
 /* The limits, for an item that is to have a Task: it may, or waits for the first of total, rate, ramp, concurrency. */
 static void limits_ask(struct plan *p, struct decision *d, const struct item *item, const struct spawner_facts *facts,
                        const struct plan_limits *limits, moment_t now)
 {
     const struct policy_limits *own = item->policy < p->n_policies ? &limits->policies[item->policy] : NULL;
-    struct policy_use *use = own != NULL ? &p->use[item->policy] : NULL;
+    struct holder holders[] = {holder_ask(own != NULL ? &p->use[item->policy] : NULL, own, limits->cycles),
+                               holder_ask(p->spawner_use, limits->spawner, limits->cycles)};
     size_t taken = p->n_work - p->n_failed;
     size_t max_total = (size_t)limits->max_total_tasks, max_active = (size_t)limits->max_concurrency;
-    enum reason refused = own != NULL ? policy_use_refuses(use, own, limits->cycles) : REASON_NONE;
+    size_t slots = slots_for(item, own, max_active), spawner_slots = slots_for(item, limits->spawner, max_active);
+    if (spawner_slots < slots)
+        slots = spawner_slots;
+    bool rate = holders[0].refuses == REASON_LIMIT_RATE || holders[1].refuses == REASON_LIMIT_RATE;
+    bool ramp = holders[0].refuses == REASON_LIMIT_RAMP || holders[1].refuses == REASON_LIMIT_RAMP;
     if (own != NULL && own->shadow) {
         decide(d, VERDICT_SKIP, REASON_POLICY_SHADOW);
     } else if (max_total > 0 && facts->total_created + taken >= max_total) {
         decide(d, VERDICT_WAIT, REASON_LIMIT_TOTAL);
-    } else if (refused != REASON_NONE) {
-        decide(d, VERDICT_WAIT, refused);
-        if (refused == REASON_LIMIT_RATE)
-            d->eligible_at = policy_use_wait(use, own, now);
-        else if (__builtin_add_overflow(now, limits->poll_interval_us, &d->eligible_at))
+    } else if (rate) {
+        decide(d, VERDICT_WAIT, REASON_LIMIT_RATE);
+        d->eligible_at = rate_wait(holders, now);
+    } else if (ramp) {
+        decide(d, VERDICT_WAIT, REASON_LIMIT_RAMP);
+        if (__builtin_add_overflow(now, limits->poll_interval_us, &d->eligible_at))
             d->eligible_at = MOMENT_NONE;
-    } else if (max_active > 0 && p->active + taken >= slots_for(item, own, max_active)) {
+    } else if (max_active > 0 && p->active + taken >= slots) {
         decide(d, VERDICT_WAIT, REASON_LIMIT_CONCURRENCY);
-    } else if (use != NULL) {
-        use->given++;
+    } else {
+        for (int i = 0; i < 2; i++)
+            if (holders[i].use != NULL)
+                holders[i].use->given++;
     }
 }
 
 static void use_begin(struct plan *p, const struct plan_limits *limits, moment_t now)
 {
+    if (limits->spawner != NULL) {
+        p->spawner_use = xcalloc(1, sizeof *p->spawner_use);
+        policy_use_begin(p->spawner_use, limits->spawner, now);
+    }
     if (limits->policies == NULL)
         return;
     p->n_policies = limits->n_policies;
     p->use = xcalloc(p->n_policies, sizeof *p->use);
     for (size_t i = 0; i < p->n_policies; i++)
         policy_use_begin(&p->use[i], &limits->policies[i], now);
+}
+
+static void use_end(struct plan *p)
+{
+    if (p->spawner_use != NULL)
+        policy_use_end(p->spawner_use);
+    for (size_t i = 0; i < p->n_policies; i++)
+        policy_use_end(&p->use[i]);
 }
 
 void plan_decide(struct plan *p, const struct item *items, const struct spawner_facts *facts,
@@ -162,8 +210,7 @@ void plan_decide(struct plan *p, const struct item *items, const struct spawner_
         if (takes_name(d))
             first->leader = item;
     }
-    for (size_t i = 0; i < p->n_policies; i++)
-        policy_use_end(&p->use[i]);
+    use_end(p);
     for (size_t i = 0; i < p->n_work; i++)
         p->decisions[p->work[i]].leader = (uint32_t)i;
     free(p->order);
@@ -190,6 +237,11 @@ static uint32_t *held_list(const struct plan *p, const struct item *items, size_
 static void use_again(struct plan *p, const struct item *items, const struct plan_limits *limits, moment_t now,
                       const size_t *failed, size_t n_failed)
 {
+    if (p->spawner_use != NULL) {
+        size_t given = p->spawner_use->given;
+        policy_use_begin(p->spawner_use, limits->spawner, now);
+        p->spawner_use->given = given - n_failed;
+    }
     for (size_t i = 0; i < p->n_policies; i++) {
         size_t given = p->use[i].given;
         policy_use_begin(&p->use[i], &limits->policies[i], now);
@@ -223,8 +275,7 @@ size_t plan_promote(struct plan *p, const struct item *items, const struct spawn
             p->work[p->n_work++] = item;
         }
     }
-    for (size_t i = 0; i < p->n_policies; i++)
-        policy_use_end(&p->use[i]);
+    use_end(p);
     free(held);
     return p->n_work - before;
 }

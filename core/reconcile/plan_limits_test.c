@@ -44,6 +44,8 @@ static const struct row {
     int32_t max_concurrency, max_total;
     uint64_t total_created;
     uint32_t cycles;
+    struct policy_limits spawner; /* over all policies */
+    moment_t spawner_created[ROOM];
     size_t running; /* other Tasks of the spawner that are unfinished */
     struct want want[ROOM];
 } rows[] = {
@@ -115,6 +117,32 @@ static const struct row {
      .max_concurrency = 1, .want = {SHADOW, GO}},
     {.what = "shadow: takes no name", .items = "a a1", .policies = {{.shadow = true}, {0}}, .want = {SHADOW, GO}},
 
+    {.what = "spawner: per_hour over all policies", .items = "a b1 c2", .spawner = {.per_hour = 2},
+     .want = {GO, GO, WAITS(RATE, NOW + HOUR)}},
+    {.what = "spawner: with a past", .items = "a b1", .spawner = {.per_day = 2}, .spawner_created = {-2 * HOUR},
+     .want = {GO, WAITS(RATE, NOW + 22 * HOUR)}},
+    {.what = "spawner: the policy's own is the stricter", .items = "a b c1", .policies = {{.per_hour = 1}},
+     .spawner = {.per_hour = 2}, .want = {GO, WAITS(RATE, NOW + HOUR), GO}},
+    {.what = "spawner: both refuse, the later counts", .items = "a", .policies = {{.per_hour = 1}},
+     .created = {{-600 * S}}, .spawner = {.per_day = 1}, .spawner_created = {-600 * S},
+     .want = {WAITS(RATE, NOW + DAY - 600 * S)}},
+    {.what = "spawner: both refuse, the policy's is later", .items = "a", .policies = {{.per_day = 1}},
+     .created = {{-600 * S}}, .spawner = {.per_hour = 1}, .spawner_created = {-600 * S},
+     .want = {WAITS(RATE, NOW + DAY - 600 * S)}},
+    {.what = "spawner: what a policy holds back uses up nothing", .items = "a b1", .policies = {{.per_hour = 1}},
+     .created = {{-S}}, .spawner = {.per_hour = 2}, .spawner_created = {-S},
+     .want = {WAITS(RATE, NOW + HOUR - S), GO}},
+    {.what = "spawner: ramp", .items = "a b1 c", .policies = {{.ramp = 5}}, .spawner = {.ramp = 2},
+     .want = {GO, GO, WAITS(RAMP, NOW + POLL)}},
+    {.what = "spawner: rate before ramp, whose ever", .items = "a b", .policies = {{.ramp = 1}},
+     .spawner = {.per_hour = 1}, .want = {GO, WAITS(RATE, NOW + HOUR)}},
+    {.what = "spawner: reserve", .items = "a b! c1", .spawner = {.reserve_slots = 1, .reserve_priority = 10},
+     .max_concurrency = 2, .running = 1, .want = {WAITS(CONCURRENCY), GO, WAITS(CONCURRENCY)}},
+    {.what = "spawner: the larger reserve counts", .items = "a b1", .policies = {{.reserve_slots = 3, .reserve_priority = 10}},
+     .spawner = {.reserve_slots = 1, .reserve_priority = 10}, .max_concurrency = 3, .want = {WAITS(CONCURRENCY), GO}},
+    {.what = "spawner: shadow uses nothing up", .items = "a b1", .policies = {{.shadow = true}, {0}},
+     .spawner = {.per_hour = 1}, .want = {SHADOW, GO}},
+
     {.what = "order: total before rate", .items = "a", .policies = {{.per_hour = 1, .ramp = 1}}, .created = {{-S}},
      .max_total = 1, .total_created = 1, .want = {WAITS(TOTAL)}},
     {.what = "order: rate before ramp", .items = "a b", .policies = {{.per_hour = 1, .ramp = 1}}, .max_concurrency = 1,
@@ -167,8 +195,13 @@ static void row_check(const struct row *r)
             policies[i].n_created++;
         }
     }
+    struct policy_limits spawner = r->spawner;
+    moment_t spawner_created[ROOM];
+    spawner.created = spawner_created;
+    for (; r->spawner_created[spawner.n_created] != 0; spawner.n_created++)
+        spawner_created[spawner.n_created] = NOW + r->spawner_created[spawner.n_created];
     struct plan_limits limits = {.max_concurrency = r->max_concurrency, .max_total_tasks = r->max_total,
-                                 .poll_interval_us = POLL, .policies = policies, .n_policies = 3, .cycles = r->cycles};
+                                 .poll_interval_us = POLL, .spawner = &spawner, .policies = policies, .n_policies = 3, .cycles = r->cycles};
     struct plan *p = plan_create(items, n, &facts);
     struct plan_answer answers[ROOM];
     size_t asked = plan_questions(p, questions);

@@ -72,6 +72,15 @@ static int choose(const struct secret *s, struct poll_auth *auth_r, struct err *
     return 0;
 }
 
+int spawner_auth_of(const struct secret *secret, struct poll_auth *auth_r, struct err *e)
+{
+    *auth_r = (struct poll_auth){0};
+    if (choose(secret, auth_r, e) == 0)
+        return 0;
+    poll_auth_deinit(auth_r);
+    return err_wrap(e, "the Secret %s/%s", secret->ns, secret->name);
+}
+
 int spawner_auth(const struct spawner_set *set, const struct spawner *s, const char *secrets_dir,
                  struct poll_auth *auth_r, struct err *e)
 {
@@ -96,11 +105,7 @@ int spawner_auth(const struct spawner_set *set, const struct spawner *s, const c
                        "no Secret %s/%s: give it as a document of -f, or as a directory with --secrets",
                        s->ns, s->secret_name);
     }
-    int rc = choose(secret, auth_r, e);
-    if (rc != 0) {
-        poll_auth_deinit(auth_r);
-        err_wrap(e, "the Secret %s/%s", s->ns, s->secret_name);
-    }
+    int rc = spawner_auth_of(secret, auth_r, e);
     secret_free(&mounted);
     return rc;
 }

@@ -1,6 +1,7 @@
 /* Values of the tables that must look like something: see checks.h. */
 #include "spawner/checks.h"
 
+#include "base/base64.h"
 #include "base/moment.h"
 #include "spawner/fields.h"
 #include "spawner/spawner.h"
@@ -55,6 +56,22 @@ void check_spawner_name(struct report *r, const char *path, const struct node *n
                    "\"%s\" is no name: lower case letters, digits, \"-\" and \".\", with a letter or digit "
                    "at both ends",
                    n->text);
+}
+
+static void check_at_most(struct report *r, const char *path, const struct node *n, int64_t max)
+{
+    if (n->integer > max)
+        report_add(r, n->line, n->column, path, "must be at most %lld, is %lld", (long long)max, (long long)n->integer);
+}
+
+void check_rate(struct report *r, const char *path, const struct node *n)
+{
+    check_at_most(r, path, n, CHECK_RATE_MAX);
+}
+
+void check_slots(struct report *r, const char *path, const struct node *n)
+{
+    check_at_most(r, path, n, CHECK_SLOTS_MAX);
 }
 
 void check_subdomain(struct report *r, const char *path, const struct node *n)
@@ -156,35 +173,6 @@ void check_interval(struct report *r, const char *path, const struct node *n)
     else if (us < SPAWNER_POLL_MIN_S * MOMENT_SECOND)
         report_add(r, n->line, n->column, path, "\"%.40s\" is too short: at least %ds", n->text,
                    SPAWNER_POLL_MIN_S);
-}
-
-int base64_decode(const char *text, struct buf *out)
-{
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    uint32_t bits = 0;
-    int n = 0, padding = 0;
-    buf_reserve(out, 1);
-    for (; *text; text++) {
-        if (*text == '\n' || *text == '\r')
-            continue;
-        const char *at = strchr(alphabet, *text);
-        if (*text == '=' && n >= 2)
-            padding++;
-        else if (at == NULL || padding)
-            return -1;
-        bits = bits << 6 | (at ? (uint32_t)(at - alphabet) : 0);
-        if (++n < 4)
-            continue;
-        for (int i = 0; i < 3 - padding; i++)
-            buf_addc(out, (char)(bits >> (16 - 8 * i) & 0xff));
-        if (padding) { /* nothing but line ends may follow */
-            text += 1 + strspn(text + 1, "\r\n");
-            return *text ? -1 : 0;
-        }
-        n = 0;
-        bits = 0;
-    }
-    return n ? -1 : 0;
 }
 
 void check_base64(struct report *r, const char *path, const struct node *n)

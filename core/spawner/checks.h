@@ -12,6 +12,8 @@ schema_value_check check_label_name;   /* DNS-1123 label */
 schema_value_check check_url;
 schema_value_check check_interval; /* "" is none */
 schema_value_check check_base64;
+schema_value_check check_rate;  /* at most CHECK_RATE_MAX */
+schema_value_check check_slots; /* at most CHECK_SLOTS_MAX */
 
 /* Of a whole list or map. */
 schema_value_check check_label_keys;
@@ -23,15 +25,14 @@ schema_value_check check_container_names;
 schema_value_check check_init_container_names;
 schema_value_check check_failure_rules;
 
+enum { CHECK_RATE_MAX = 10000, CHECK_SLOTS_MAX = 1000 }; /* as of a policy's limits */
+
 bool name_is_subdomain(const char *s, size_t max);
 bool name_is_label(const char *s);
 
 /* http(s)://host[:port][/path], no user, query or fragment. -1: a sentence that does not quote it, since
  * people put passwords there. */
 int url_check(const char *url, struct err *e);
-
-/* Standard alphabet, padded; line ends are skipped as Go skips them. -1: it is none. */
-int base64_decode(const char *text, struct buf *out);
 
 enum { ANNOTATION_TEXT_MAX = 256 * 1024 };
 #define ANNOTATION_POLICY        "alerts.kelos.dev/policy"

@@ -45,6 +45,7 @@ void cycle_add_note(struct cycle *c, char *sentence)
 static void finish(struct cycle *c)
 {
     c->state = C_DONE;
+    c->ended = uv_hrtime();
     step_later(c);
 }
 
@@ -72,6 +73,7 @@ static struct cycle_status store_status(const struct cycle *c)
         .last_cycle = c->now,
         .last_success = complete ? c->now : MOMENT_NONE,
         .discovered = complete ? (int64_t)c->n_items : -1,
+        .limited = c->status.limited,
         .conditions = c->status.conditions,
     };
 }
@@ -118,6 +120,8 @@ static void on_polled(void *arg, struct alert_set *set, const struct err *e)
 {
     struct cycle *c = arg;
     c->poll = NULL;
+    c->poll_us = (int64_t)((uv_hrtime() - c->polling_since) / 1000);
+    c->polled_at = e == NULL ? moment_now() : MOMENT_NONE;
     c->set = set;
     if (e != NULL) {
         c->source_failed = true;
@@ -164,6 +168,41 @@ static int start_remembering(struct cycle *c, struct err *e)
     return c->env.store->ops->memory(c->env.store, c->spawner, c->now, on_memory, c, e);
 }
 
+static void on_secret(void *arg, struct secret *secret, const struct err *e)
+{
+    struct cycle *c = arg;
+    c->secret = secret;
+    if (e != NULL) {
+        c->source_failed = true;
+        fail(c, e);
+        return;
+    }
+    cycle_step(c);
+}
+
+/* A spawner from a file has its Secret from where the files are, when there is such a place. */
+static int start_secret(struct cycle *c, struct err *e)
+{
+    const struct spawner *s = c->spawner;
+    const struct secret_source *from = c->env.secrets;
+    if (s->secret_name == NULL || from == NULL || c->env.source != NULL)
+        return 1;
+    if (!s->in_cluster && (c->env.secrets_dir != NULL || secret_find(c->spawners, s->ns, s->secret_name) != NULL))
+        return 1;
+    return from->get(from->arg, s->ns, s->secret_name, on_secret, c, e);
+}
+
+/* The credentials are wiped as soon as the request has them. */
+static int find_auth(struct cycle *c, struct poll_auth *auth_r, struct err *e)
+{
+    const struct spawner *s = c->spawner;
+    if (c->secret == NULL)
+        return spawner_auth(c->spawners, s, c->env.secrets_dir, auth_r, e);
+    int rc = spawner_auth_of(c->secret, auth_r, e);
+    secret_free(&c->secret);
+    return rc;
+}
+
 static int start_poll(struct cycle *c, struct err *e)
 {
     if (c->memory->episodes == NULL)
@@ -171,7 +210,7 @@ static int start_poll(struct cycle *c, struct err *e)
     const struct spawner *s = c->spawner;
     c->files = policy_set_get(c->env.policies);
     struct poll_auth auth = {0};
-    if (spawner_auth(c->spawners, s, c->env.secrets_dir, &auth, e) != 0)
+    if (c->env.source == NULL && find_auth(c, &auth, e) != 0)
         return -1;
     struct poll_options options = {
         .url = s->url,
@@ -181,7 +220,8 @@ static int start_poll(struct cycle *c, struct err *e)
         .timeout_us = c->env.poll_timeout_us,
     };
     c->polling_since = uv_hrtime();
-    int rc = poll_start(c->env.http, &options, on_polled, c, &c->poll, e);
+    int rc = c->env.source != NULL ? c->env.source->start(c->env.source, &options, on_polled, c, &c->poll, e)
+                                   : poll_start(c->env.http, &options, on_polled, c, &c->poll, e);
     poll_auth_deinit(&auth);
     if (rc != 0)
         c->source_failed = true;
@@ -199,6 +239,7 @@ static int start_judging(struct cycle *c, struct err *e)
         .limits = c->env.limits,
         .memory = c->memory,
         .health = c->run != NULL ? c->run->health : NULL,
+        .explain = c->env.explain,
     };
     return judge_start(c->env.pool, &setup, on_judged, c, &c->judge, e);
 }
@@ -307,6 +348,10 @@ static void cycle_step(struct cycle *c)
             rc = start_remembering(c, &e);
             break;
         case C_REMEMBERING:
+            c->state = C_SECRET;
+            rc = start_secret(c, &e);
+            break;
+        case C_SECRET:
             c->state = C_POLLING;
             rc = start_poll(c, &e);
             break;
@@ -368,8 +413,11 @@ struct cycle *cycle_start(const struct cycle_env *env, const struct spawner_set 
     c->run = run;
     c->done = done;
     c->arg = arg;
-    c->now = moment_now();
+    c->now = env->now != NULL ? env->now(env->now_arg) : moment_now();
     c->strings = arena_create();
+    c->began = uv_hrtime();
+    c->poll_us = -1;
+    c->polled_at = MOMENT_NONE;
     step_later(c);
     return c;
 }
@@ -442,9 +490,11 @@ void cycle_free(struct cycle **cycle)
     plan_free(&c->plan);
     spawner_facts_free(&c->facts);
     spawner_memory_free(&c->memory);
+    secret_free(&c->secret);
     free(c->policies);
     free(c->policy_numbers);
     free(c->created);
+    free(c->all_created);
     alert_set_free(&c->set);
     policy_set_put(c->env.policies, c->files);
     status_deinit(&c->status);
@@ -488,4 +538,15 @@ struct poll_progress cycle_progress(const struct cycle *c)
 int64_t cycle_polling_us(const struct cycle *c)
 {
     return c->poll != NULL ? (int64_t)((uv_hrtime() - c->polling_since) / 1000) : 0;
+}
+
+struct cycle_course cycle_course(const struct cycle *c)
+{
+    return (struct cycle_course){
+        .took_us = (int64_t)(((c->ended != 0 ? c->ended : uv_hrtime()) - c->began) / 1000),
+        .poll_us = c->poll_us,
+        .polled_at = c->polled_at,
+        .cancelled = c->cancelled,
+        .kept = c->n_items,
+    };
 }

@@ -14,20 +14,35 @@
 #include <uv.h>
 
 struct http_client;
+struct secret;
 struct spawner;
 struct spawner_set;
+
+/* Where a Secret is read by name, when neither the documents nor --secrets hold it: the API server. Exactly one completion,
+ * never from inside the start; the Secret is the receiver's (secret_free wipes it), NULL with an error. */
+typedef void secret_cb(void *arg, struct secret *secret, const struct err *e);
+struct secret_source {
+    int (*get)(void *arg, const char *ns, const char *name, secret_cb *done, void *done_arg, struct err *e);
+    void *arg;
+};
 
 /* What every cycle of an engine shares. */
 struct cycle_env {
     uv_loop_t *loop;
+    moment_t (*now)(void *arg);  /* the time of a cycle that starts; NULL: moment_now */
+    void *now_arg;
     struct http_client *http;
+    struct poll_source *source;  /* answers of a recording; NULL: Alertmanager is asked, by http */
     struct worker_pool *pool;
     struct store *store;
     struct policy_set *policies; /* a cycle holds one generation from its start to its end */
     const char *secrets_dir;   /* --secrets, or NULL */
+    const struct secret_source *secrets; /* or NULL; asked for every Secret of an object of the cluster */
     uint64_t max_bytes;        /* --max-response-bytes */
     int64_t poll_timeout_us;   /* --timeout */
     struct judge_limits limits;
+    struct judge_explain explain; /* whose decisions come with a chain (decision.h); what it points to outlives the cycles */
+    struct metrics *metrics; /* of watched spawners; NULL: nobody counts */
     bool logs; /* cycles say in the log how they went; otherwise it is up to who started them */
 };
 
@@ -52,6 +67,8 @@ struct cycle_row {
     const char *task;      /* name, or "" */
     const char *policy;    /* which policy judged, or "" */
     const char *policy_hash; /* of its reload unit, or "" */
+    const char *policy_file; /* "payments.lua", or "" */
+    moment_t starts_at;    /* of the alert; MOMENT_NONE when it cannot be read */
     moment_t eligible_at;  /* verdict wait: when it may come; MOMENT_NONE: unknown */
     size_t notes;          /* that its policy made, see cycle_row_note */
 };
@@ -67,6 +84,18 @@ struct cycle *cycle_start(const struct cycle_env *env, const struct spawner_set 
 void cycle_cancel(struct cycle *c);
 /* After done only. */
 void cycle_free(struct cycle **c);
+
+/* How it went, for metrics and health. */
+struct cycle_course {
+    int64_t took_us;    /* from its start until now, or its end */
+    int64_t poll_us;    /* -1: Alertmanager was not asked, or has not answered */
+    moment_t polled_at; /* when its answer was complete; MOMENT_NONE: it was not */
+    bool cancelled;
+    size_t kept;        /* alerts that a policy kept */
+};
+struct cycle_course cycle_course(const struct cycle *c);
+/* Counts a cycle that is done in env.metrics. */
+void cycle_measure(struct cycle *c);
 
 /* Why the cycle failed as a whole, or NULL. */
 const struct err *cycle_error(const struct cycle *c);

@@ -102,8 +102,27 @@ static void creations_sort(struct cycle *c)
     free(map);
 }
 
+static void own_limits_make(struct cycle *c)
+{
+    const struct spawner_limits *from = &c->spawner->limits;
+    const struct spawner_memory *m = c->memory;
+    c->all_created = xcalloc(m->n_creations + 1, sizeof *c->all_created);
+    for (size_t i = 0; i < m->n_creations; i++)
+        c->all_created[i] = m->creations[i].at;
+    c->own_limits = (struct policy_limits){
+        .per_hour = from->per_hour,
+        .per_day = from->per_day,
+        .ramp = from->ramp,
+        .reserve_slots = from->reserve_slots,
+        .reserve_priority = from->reserve_priority,
+        .created = c->all_created,
+        .n_created = m->n_creations,
+    };
+}
+
 void cycle_make_policies(struct cycle *c)
 {
+    own_limits_make(c);
     c->policies = xcalloc(c->n_policies, sizeof *c->policies);
     for (size_t i = 0; i < c->n_policies; i++) {
         const struct policy_info *info = judge_policy_info(c->judge, c->policy_numbers[i]);

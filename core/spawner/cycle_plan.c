@@ -266,6 +266,7 @@ static struct plan_limits limits_make(const struct cycle *c)
     return (struct plan_limits){.max_concurrency = c->spawner->max_concurrency,
                                 .max_total_tasks = c->spawner->max_total_tasks,
                                 .poll_interval_us = c->spawner->poll_interval_us,
+                                .spawner = &c->own_limits,
                                 .policies = c->policies,
                                 .n_policies = c->n_policies,
                                 .cycles = c->run != NULL ? c->run->cycles : 0};

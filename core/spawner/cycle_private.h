@@ -8,12 +8,14 @@
 
 #include "base/arena.h"
 #include "policy/judge_text.h"
+#include "spawner/secret.h"
 #include "spawner/spawner.h"
 #include "spawner/status.h"
 
 enum cycle_state {
     C_START,
     C_REMEMBERING, /* the store is asked what is remembered */
+    C_SECRET,    /* the API server is asked for the Alertmanager's credentials */
     C_POLLING,   /* Alertmanager is asked */
     C_JUDGING,   /* the worker filters */
     C_FACTS,     /* the store is asked what is there */
@@ -56,12 +58,16 @@ struct cycle {
     bool cancelled;
     moment_t now;          /* one time for the whole cycle */
     uv_timer_t *later;     /* first step and done are never inside a caller */
+    uint64_t began, ended;  /* uv_hrtime; ended 0: not yet */
     uint64_t polling_since; /* uv_hrtime */
+    int64_t poll_us;        /* -1: no answer and no failure yet */
+    moment_t polled_at;     /* a complete answer; MOMENT_NONE */
     struct err err;
     bool failed, source_failed;
 
     const struct policy_files *files; /* of env.policies */
     struct spawner_memory *memory; /* its episodes are never NULL */
+    struct secret *secret;         /* between C_SECRET and the request; else NULL */
     struct poll *poll;
     struct alert_set *set;
     struct judge *judge;
@@ -76,6 +82,8 @@ struct cycle {
     uint32_t *policy_numbers;       /* parallel: for judge_policy_name */
     size_t n_policies;
     moment_t *created;              /* what policies[].created points into */
+    struct policy_limits own_limits; /* the document's, over all policies */
+    moment_t *all_created;           /* what own_limits.created is */
     struct plan *plan;
 
     size_t *asked; /* items */

@@ -31,31 +31,39 @@ static void add_eligible(struct buf *b, const char *before, moment_t t)
         add_time(b, before, moment_ceil_s(t));
 }
 
-/* Which window is full; both may be. */
-static void rate_detail(const struct policy_limits *limits, const struct policy_use *use, struct buf *b)
+/* Which window is full; several may be. */
+static void rate_detail(const struct policy_limits *limits, const struct policy_use *use, const char *hourly,
+                        const char *daily, struct buf *b)
 {
+    if (use == NULL)
+        return;
     size_t hour = use->hour + use->given, day = use->day + use->given;
-    const char *lead = "";
-    if (limits->per_hour > 0 && hour >= limits->per_hour) {
-        buf_addf(b, "%zu of %" PRIu32 " Tasks in the last hour (per_hour)", hour, limits->per_hour);
-        lead = ", ";
-    }
+    if (limits->per_hour > 0 && hour >= limits->per_hour)
+        buf_addf(b, "%s%zu of %" PRIu32 " Tasks in the last hour (%s)", b->len > 0 ? ", " : "", hour, limits->per_hour, hourly);
     if (limits->per_day > 0 && day >= limits->per_day)
-        buf_addf(b, "%s%zu of %" PRIu32 " Tasks in the last day (per_day)", lead, day, limits->per_day);
+        buf_addf(b, "%s%zu of %" PRIu32 " Tasks in the last day (%s)", b->len > 0 ? ", " : "", day, limits->per_day, daily);
 }
 
 /* Which limit holds an item back, and until when. */
 static void limit_detail(const struct cycle *c, const struct item *item, const struct decision *d, struct buf *b)
 {
     const struct policy_limits *limits = &c->policies[item->policy];
-    const struct policy_use *use = &c->plan->use[item->policy];
-    if (d->reason == REASON_LIMIT_TOTAL)
+    const struct policy_use *use = &c->plan->use[item->policy], *all = c->plan->spawner_use;
+    if (d->reason == REASON_LIMIT_RATE) {
+        rate_detail(limits, use, "per_hour", "per_day", b);
+        rate_detail(&c->own_limits, all, "limits.perHour", "limits.perDay", b);
+    } else if (d->reason == REASON_LIMIT_TOTAL)
         buf_addf(b, "maxTotalTasks is %" PRId32, c->spawner->max_total_tasks);
-    else if (d->reason == REASON_LIMIT_RATE)
-        rate_detail(limits, use, b);
+    else if (d->reason == REASON_LIMIT_RAMP && all != NULL && c->own_limits.ramp > 0 &&
+             (limits->ramp == 0 || c->own_limits.ramp < limits->ramp))
+        buf_addf(b, "%zu Tasks in this cycle, %" PRIu32 " complete before it (limits.ramp %" PRIu32 ")", all->given,
+                 c->run != NULL ? c->run->cycles : 0, c->own_limits.ramp);
     else if (d->reason == REASON_LIMIT_RAMP)
         buf_addf(b, "%zu Tasks in this cycle, %" PRIu32 " complete before it (ramp %" PRIu32 ")", use->given,
                  c->run != NULL ? c->run->cycles : 0, limits->ramp);
+    else if (c->own_limits.reserve_slots > limits->reserve_slots && item->priority > c->own_limits.reserve_priority)
+        buf_addf(b, "maxConcurrency is %" PRId32 ", %" PRIu32 " of it reserved for priority %" PRId16 " and better (limits.reserve)",
+                 c->spawner->max_concurrency, c->own_limits.reserve_slots, c->own_limits.reserve_priority);
     else if (limits->reserve_slots > 0 && item->priority > limits->reserve_priority)
         buf_addf(b, "maxConcurrency is %" PRId32 ", %" PRIu32 " of it reserved for priority %" PRId16 " and better (reserve)",
                  c->spawner->max_concurrency, limits->reserve_slots, limits->reserve_priority);
@@ -180,6 +188,9 @@ static void policy_of_row(const struct cycle *c, uint32_t policy, struct cycle_r
 {
     row->policy = judge_policy_name(c->judge, policy);
     row->policy_hash = judge_policy_info(c->judge, policy)->hash;
+    row->policy_file = judge_policy_info(c->judge, policy)->file;
+    if (row->policy_file == NULL) /* one that is not loaded has only a name */
+        row->policy_file = "";
 }
 
 /* A Task that its policy cancelled, or would not say. */
@@ -189,9 +200,12 @@ static void ending_row(struct cycle *c, const struct ending *end, struct cycle_r
     identity_format(end->task->identity, row->fingerprint);
     row->alertname = end->task->alertname != NULL ? end->task->alertname : "";
     row->task = end->task->name;
+    row->starts_at = end->task->starts_at;
     row->policy = end->task->policy;
-    if (policy != NULL)
+    if (policy != NULL) {
         row->policy_hash = policy->hash;
+        row->policy_file = policy->file;
+    }
     set_reason(c, end->reason, end->answer->code, row);
     row->notes = end->answer->n_notes;
     buf_adds(&c->row_detail, end->detail != NULL ? end->detail : "");
@@ -206,6 +220,8 @@ void cycle_row(struct cycle *c, size_t n, struct cycle_row *row)
                               .task = "",
                               .policy = "",
                               .policy_hash = "",
+                              .policy_file = "",
+                              .starts_at = MOMENT_NONE,
                               .eligible_at = MOMENT_NONE};
     buf_clear(&c->row_detail);
     buf_adds(&c->row_detail, "");
@@ -218,6 +234,7 @@ void cycle_row(struct cycle *c, size_t n, struct cycle_row *row)
     if (r->fingerprint != 0 || r->reason != REASON_ERROR_ALERT)
         identity_format(r->fingerprint, row->fingerprint);
     row->alertname = alert_set_alertname(c->set, r);
+    row->starts_at = r->starts_at;
     if (r->reason != REASON_NONE) {
         row->reason = reason_code(r->reason);
         detail = alert_set_detail(c->set, r);

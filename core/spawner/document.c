@@ -18,7 +18,7 @@ static const struct kind {
 } kinds[] = {
     {"TaskSpawner", "kelos.dev/v1alpha1", &fields_taskspawner, true},
     {"TaskSpawner", "kelos.dev/v1alpha2", &fields_taskspawner_latest, false},
-    {"AlertSpawner", "alerts.kelos.dev/v1alpha1", &fields_taskspawner, false},
+    {"AlertSpawner", "alerts.kelos.dev/v1alpha1", &fields_alertspawner, false},
 };
 
 static const struct kind *kind_of(const char *kind, const char *api_version)
@@ -63,6 +63,7 @@ static void add_spawner(struct loader *l, const struct node *doc, const struct k
     }
     struct spawner *s = document_to_spawner(doc, l->report.file, l->ns),
                    *other = spawner_set_find(set, s->ns, s->name);
+    s->in_cluster = l->in_cluster;
     if (other) {
         report_add(&l->report, name->line, name->column, "metadata.name", "%s/%s is already defined at %s:%d",
                    s->ns, s->name, other->file, other->line);

@@ -1,9 +1,9 @@
 /* One document -> a struct spawner, a Secret, or problems. */
 #pragma once
 
-#include "spawner/node.h"
 #include "spawner/report.h"
 #include "spawner/spawner.h"
+#include "yaml/node.h"
 
 /* What a set is made of while it is being read. */
 struct loader {
@@ -11,6 +11,7 @@ struct loader {
     size_t cap_spawners, cap_secrets;
     struct report report;
     const char *ns; /* for documents that name none */
+    bool in_cluster; /* what is read now is an object of the API server */
     size_t n_documents;
 };
 

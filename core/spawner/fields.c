@@ -126,6 +126,25 @@ static const struct schema_type type_spawner_credential = SCHEMA_TYPE(spawner_cr
         .name = "suspend", .shape = SCHEMA_BOOL                                                              \
     }
 
+static const struct schema_field reserve[] = {
+    {.name = "slots", .shape = SCHEMA_INT32, .flags = SCHEMA_REQUIRED | SCHEMA_LIMITED, .min = 1, .check = check_slots},
+    {.name = "priority", .shape = SCHEMA_INT32, .flags = SCHEMA_LIMITED, .check = check_slots},
+};
+static const struct schema_type type_reserve = SCHEMA_TYPE(reserve);
+static const struct schema_field limits[] = {
+    {.name = "perHour", .shape = SCHEMA_INT32, .flags = SCHEMA_LIMITED, .min = 1, .check = check_rate},
+    {.name = "perDay", .shape = SCHEMA_INT32, .flags = SCHEMA_LIMITED, .min = 1, .check = check_rate},
+    {.name = "ramp", .shape = SCHEMA_INT32, .flags = SCHEMA_LIMITED, .min = 1, .check = check_rate},
+    {.name = "reserve", .shape = SCHEMA_OBJECT, .type = &type_reserve},
+};
+static const struct schema_type type_limits = SCHEMA_TYPE(limits);
+
+static const struct schema_field spec_alertspawner[] = {
+    SPEC_FIELDS,
+    {.name = "pollInterval", .check = check_interval},
+    {.name = "limits", .shape = SCHEMA_OBJECT, .type = &type_limits},
+};
+static const struct schema_type type_spec_alertspawner = SCHEMA_TYPE(spec_alertspawner);
 static const struct schema_field spec[] = {SPEC_FIELDS, {.name = "pollInterval", .check = check_interval}};
 static const struct schema_type type_spec = SCHEMA_TYPE(spec);
 static const struct schema_field spec_latest[] = {
@@ -180,6 +199,13 @@ static const struct schema_field taskspawner_latest[] = {
     {.name = "status", .flags = SCHEMA_IGNORED},
 };
 const struct schema_type fields_taskspawner_latest = SCHEMA_TYPE(taskspawner_latest);
+
+static const struct schema_field alertspawner[] = {
+    DOCUMENT_FIELDS(type_metadata),
+    {.name = "spec", .shape = SCHEMA_OBJECT, .flags = SCHEMA_REQUIRED, .type = &type_spec_alertspawner},
+    {.name = "status", .flags = SCHEMA_IGNORED},
+};
+const struct schema_type fields_alertspawner = SCHEMA_TYPE(alertspawner);
 
 static const struct schema_field list[] = {
     {.name = "apiVersion"},

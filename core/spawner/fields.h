@@ -9,6 +9,7 @@
 /* A whole document. */
 extern const struct schema_type fields_taskspawner;        /* with spec.pollInterval */
 extern const struct schema_type fields_taskspawner_latest; /* v1alpha2: without */
+extern const struct schema_type fields_alertspawner;       /* with spec.pollInterval and spec.limits */
 extern const struct schema_type fields_list;
 extern const struct schema_type fields_secret;
 

@@ -30,21 +30,26 @@ static void push(struct report *r, struct buf *b)
     r->problems[r->n++] = buf_take(b);
 }
 
+static void place(const struct report *r, struct buf *b, int line, int column)
+{
+    if (line > 0 && !r->placeless)
+        buf_addf(b, "%s:%d:%d: ", r->file, line, column);
+    else
+        buf_addf(b, "%s: ", r->file);
+}
+
 void report_add(struct report *r, int line, int column, const char *where, const char *fmt, ...)
 {
     struct buf b = {0};
     if (r->here++ > REPORT_PER_DOCUMENT)
         return;
     if (r->here > REPORT_PER_DOCUMENT) {
-        buf_addf(&b, "%s:%d:%d: and more: the first %d problems of this document are shown", r->file, line,
-                 column, REPORT_PER_DOCUMENT);
+        place(r, &b, line, column);
+        buf_addf(&b, "and more: the first %d problems of this document are shown", REPORT_PER_DOCUMENT);
         push(r, &b);
         return;
     }
-    if (line > 0)
-        buf_addf(&b, "%s:%d:%d: ", r->file, line, column);
-    else
-        buf_addf(&b, "%s: ", r->file);
+    place(r, &b, line, column);
     if (where)
         buf_addf(&b, "%s: ", where);
     char *text = NULL;

@@ -1,6 +1,7 @@
 /* What is wrong with the documents, one sentence each: "FILE:LINE:COL: spec.when: ...". */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { REPORT_PER_DOCUMENT = 50 }; /* after this many, one sentence says that there are more */
@@ -9,6 +10,7 @@ struct report {
     const char *file; /* what is being read; not owned */
     char **problems;
     size_t n, cap;
+    bool placeless; /* lines and columns say nothing: an object of the API server */
     size_t here; /* problems of the document that is being read */
 };
 

@@ -2,8 +2,8 @@
  * CRD's schema alone does not say. Pure. */
 #pragma once
 
-#include "spawner/node.h"
 #include "spawner/report.h"
+#include "yaml/node.h"
 
 /* `spec` is a document's spec. Members of a wrong type are passed over: schema_check has reported them. */
 void rules_check(struct report *r, const struct node *spec, bool v1alpha1);

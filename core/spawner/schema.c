@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "spawner/nearest.h"
-#include "spawner/quantity.h"
+#include "yaml/quantity.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -8,8 +8,8 @@
  */
 #pragma once
 
-#include "spawner/node.h"
 #include "spawner/report.h"
+#include "yaml/node.h"
 
 #include <stdint.h>
 

@@ -2,7 +2,7 @@
 #include "spawner/schema.h"
 
 #include "base/buf.h"
-#include "spawner/quantity.h"
+#include "yaml/quantity.h"
 
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /* Secrets: see secret.h. */
 #include "spawner/secret.h"
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "spawner/checks.h"
@@ -41,6 +42,38 @@ static void put(struct secret *s, const char *key, char *value, size_t len)
         }
     s->entries = xrealloc(s->entries, (s->n + 1) * sizeof *s->entries);
     s->entries[s->n++] = (struct secret_entry){xstrdup(key), value, len};
+}
+
+/* Decodes one value; its base64 is wiped. */
+static int put_base64(struct secret *s, const char *key, char *text)
+{
+    struct buf out = {0};
+    /* Room for all of it at once: growing would leave copies behind. */
+    buf_reserve(&out, strlen(text) + 1);
+    int rc = base64_decode(text, &out);
+    explicit_bzero(text, strlen(text));
+    size_t len = out.len;
+    put(s, key, buf_take(&out), len);
+    return rc;
+}
+
+int secret_from_object(cJSON *object, struct secret **secret_r, struct err *e)
+{
+    const cJSON *meta = cJSON_GetObjectItemCaseSensitive(object, "metadata");
+    const char *ns = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(meta, "namespace")),
+               *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(meta, "name"));
+    struct secret *s = secret_create(ns != NULL ? ns : "", name != NULL ? name : "");
+    int rc = 0;
+    cJSON *value;
+    cJSON_ArrayForEach(value, cJSON_GetObjectItemCaseSensitive(object, "data"))
+    {
+        if (cJSON_IsString(value) && put_base64(s, value->string, value->valuestring) != 0)
+            rc = err_set(e, ERR_INVALID, "the Secret %s/%s: its key %s holds no base64", s->ns, s->name, value->string);
+    }
+    if (rc != 0)
+        secret_free(&s);
+    *secret_r = s;
+    return rc;
 }
 
 struct secret *secret_from_document(const struct node *doc, const char *ns)

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/err.h"
-#include "spawner/node.h"
 #include "spawner/spawner.h"
+#include "yaml/node.h"
 
 enum { SECRET_BYTES_MAX = 1024 * 1024, SECRET_KEYS_MAX = 1000 };
 
@@ -15,6 +15,9 @@ struct secret *secret_from_document(const struct node *doc, const char *ns);
  * could not be read. */
 int secret_from_dir(const char *dir, const char *ns, const char *name, struct secret **secret_r,
                     struct err *e);
+
+/* Of an object of the API server, whose values are wiped where they stand. -1: a value that is no base64. */
+int secret_from_object(cJSON *object, struct secret **secret_r, struct err *e);
 
 struct secret *secret_find(const struct spawner_set *set, const char *ns, const char *name);
 const struct secret_entry *secret_get(const struct secret *s, const char *key); /* NULL if absent */

@@ -103,6 +103,20 @@ static int32_t read_limit(const struct node *spec, const char *key)
     return n ? (int32_t)n->integer : 0;
 }
 
+static void read_limits(struct spawner *s, const struct node *limits)
+{
+    const struct node *reserve = schema_has(limits, "reserve");
+    s->limits = (struct spawner_limits){
+        .per_hour = (uint32_t)read_limit(limits, "perHour"),
+        .per_day = (uint32_t)read_limit(limits, "perDay"),
+        .ramp = (uint32_t)read_limit(limits, "ramp"),
+        .reserve_slots = (uint32_t)read_limit(reserve, "slots"),
+        .reserve_priority = (int16_t)read_limit(reserve, "priority"),
+    };
+    if (s->limits.reserve_slots > 0 && s->max_concurrency == 0)
+        warn(s, "limits.reserve without maxConcurrency: there are no places to keep");
+}
+
 /* Of what a person wrote: not of what the API server keeps changing. */
 static uint64_t document_hash(const struct node *doc)
 {
@@ -139,10 +153,12 @@ struct spawner *document_to_spawner(const struct node *doc, const char *file, co
     s->ns = xstrdup(own_ns ? own_ns : ns && *ns ? ns : "default");
     s->who = xasprintf("%s/%s", s->ns, s->name);
     s->uid = xstrdup(uid ? uid : "");
+    s->generation = (n = schema_has(meta, "generation")) ? n->integer : 0;
     s->hash = document_hash(doc);
     read_source(s, spec);
     s->max_concurrency = read_limit(spec, "maxConcurrency");
     s->max_total_tasks = read_limit(spec, "maxTotalTasks");
+    read_limits(s, schema_has(spec, "limits"));
     s->suspend = (n = schema_has(spec, "suspend")) && n->boolean;
     s->policy = xstrdup(schema_text(annotations, ANNOTATION_POLICY));
     if ((n = schema_has(annotations, ANNOTATION_POLICY_CONFIG)))

@@ -30,6 +30,8 @@ struct spawner {
     char *name, *ns;   /* ns: "default" when the document names none and -n gave none */
     char *who;         /* "namespace/name": spawner_who */
     char *uid;         /* metadata.uid, or "" */
+    int64_t generation; /* metadata.generation, or 0 */
+    bool in_cluster;   /* an object of the API server: it has a status, and may own Tasks */
     uint64_t hash;     /* XXH3-64 of the normalised document: a change means new work */
 
     /* when.prometheusAlerts */
@@ -43,6 +45,10 @@ struct spawner {
     /* spec */
     int32_t max_concurrency, max_total_tasks; /* 0: unlimited */
     bool suspend;
+    struct spawner_limits { /* spec.limits: over all policies, as a policy's own over its Tasks. 0: no such limit */
+        uint32_t per_hour, per_day, ramp, reserve_slots;
+        int16_t reserve_priority;
+    } limits;
 
     /* annotations of ours on the document */
     char *policy;         /* alerts.kelos.dev/policy, or NULL */
@@ -88,6 +94,12 @@ struct spawner_source {
     const char *const *paths; /* -f: files, directories (every *.yaml, *.yml, *.json in it, not below), "-" */
     size_t n_paths;
     const char *ns;           /* -n, or NULL */
+    const struct spawner_object { /* objects of the API server, after all that paths name */
+        const char *name;     /* for sentences, in a file's place: "AlertSpawner ns/name" */
+        const char *json;
+        size_t len;
+    } *objects;
+    size_t n_objects;
     const char *stdin_text;   /* what "-" stood for, when it was read before; NULL: read standard input */
     size_t stdin_len;
 };
@@ -111,3 +123,5 @@ int spawner_set_override_url(struct spawner_set *set, const char *url, struct er
 struct poll_auth;
 int spawner_auth(const struct spawner_set *set, const struct spawner *s, const char *secrets_dir,
                  struct poll_auth *auth_r, struct err *e);
+/* The same, of a Secret that is at hand. */
+int spawner_auth_of(const struct secret *secret, struct poll_auth *auth_r, struct err *e);

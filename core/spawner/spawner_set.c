@@ -152,6 +152,9 @@ int spawner_set_load(const struct spawner_source *source, struct spawner_set **s
     int rc = 0;
     for (size_t i = 0; i < source->n_paths && rc == 0; i++)
         rc = load_path(&l, source, source->paths[i], e);
+    l.in_cluster = l.report.placeless = true;
+    for (size_t i = 0; i < source->n_objects && rc == 0; i++)
+        load_text(&l, source->objects[i].name, source->objects[i].json, source->objects[i].len);
     l.set->problems = l.report.problems;
     l.set->n_problems = l.report.n;
     if (rc != 0)

@@ -932,6 +932,86 @@ static void pods_are_checked_in_depth(void **state)
     }
 }
 
+/* ---- limits, and objects of the API server ---- */
+
+static void limits_of_an_alertspawner(void **state)
+{
+    (void)state;
+    char *text = document(OURS, "", OK_T,
+                          "  maxConcurrency: 4\n  limits: {perHour: 10, perDay: 10000, ramp: 1, reserve: {slots: 2, priority: 7}}\n");
+    struct spawner_set *set = load(text);
+    free(text);
+    assert_int_equal(set->n, 1);
+    const struct spawner_limits *l = &set->spawners[0]->limits;
+    assert_int_equal(l->per_hour, 10);
+    assert_int_equal(l->per_day, 10000);
+    assert_int_equal(l->ramp, 1);
+    assert_int_equal(l->reserve_slots, 2);
+    assert_int_equal(l->reserve_priority, 7);
+    assert_int_equal(set->spawners[0]->n_warnings, 0);
+    spawner_set_free(&set);
+
+    static const char *const wrong[][2] = {
+        {"  limits: {perHour: 10001}\n", "stdin:12:21: spec.limits.perHour: must be at most 10000, is 10001"},
+        {"  limits: {reserve: {priority: 1}}\n", "stdin:12:21: spec.limits.reserve.slots: required, but missing"},
+        {"  limits: {reserve: {slots: 1001}}\n", "stdin:12:29: spec.limits.reserve.slots: must be at most 1000, is 1001"},
+        {"  limits: {ramp: 0}\n", "stdin:12:18: spec.limits.ramp: must be at least 1, is 0"},
+        {"  limits: {per_hour: 1}\n", "stdin:12:12: spec.limits.per_hour: unknown field"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        text = document(OURS, "", OK_T, wrong[i][0]);
+        set = load(text);
+        assert_int_equal(set->n, 0);
+        assert_int_equal(set->n_problems, 1);
+        if (strncmp(set->problems[0], wrong[i][1], strlen(wrong[i][1])) != 0)
+            fail_msg("%s, not %s", set->problems[0], wrong[i][1]);
+        spawner_set_free(&set);
+        free(text);
+    }
+    text = document(V2, "", OK_T, "  limits: {perHour: 1}\n"); /* Kelos' own kind has none */
+    set = load(text);
+    assert_int_equal(set->n, 0);
+    free(text);
+    spawner_set_free(&set);
+}
+
+/* What the API server sends: one line of JSON with managed members. A change of status or metadata is no change. */
+static void objects_of_the_api_server(void **state)
+{
+    (void)state;
+#define OBJECT(generation, status)                                                                                \
+    "{\"apiVersion\":\"alerts.kelos.dev/v1alpha1\",\"kind\":\"AlertSpawner\",\"metadata\":{\"name\":\"a\",\"namespace\":"      \
+    "\"n\",\"uid\":\"u-1\",\"generation\":" generation ",\"resourceVersion\":\"9" generation "\",\"managedFields\":[]},"   \
+    "\"spec\":{\"when\":{\"prometheusAlerts\":{\"url\":\"http://am:9093\"}},\"taskTemplate\":{\"type\":\"codex\","           \
+    "\"credentials\":{\"type\":\"none\"},\"promptTemplate\":\"x\"}},\"status\":{\"phase\":\"" status "\"}}"
+    struct spawner_object objects[] = {
+        {"AlertSpawner n/a", OBJECT("3", "Running"), strlen(OBJECT("3", "Running"))},
+        {"AlertSpawner n/b", "{\"apiVersion\":\"alerts.kelos.dev/v1alpha1\",\"kind\":\"AlertSpawner\",\"metadata\":{\"name\":"
+                             "\"b\"},\"spec\":{\"when\":{}}}", 0},
+    };
+    objects[1].len = strlen(objects[1].json);
+    struct spawner_source source = {.objects = objects, .n_objects = 2, .ns = "elsewhere"};
+    struct spawner_set *set;
+    struct err e;
+    assert_int_equal(spawner_set_load(&source, &set, &e), 0);
+    assert_int_equal(set->n, 1);
+    const struct spawner *s = set->spawners[0];
+    assert_true(s->in_cluster);
+    assert_string_equal(s->uid, "u-1");
+    assert_string_equal(s->ns, "n");
+    assert_int_equal(s->generation, 3);
+    uint64_t hash = s->hash;
+    assert_true(set->n_problems > 0); /* b alone */
+    for (size_t i = 0; i < set->n_problems; i++)
+        assert_memory_equal(set->problems[i], "AlertSpawner n/b:", 17);
+    spawner_set_free(&set);
+    objects[0] = (struct spawner_object){"AlertSpawner n/a", OBJECT("4", "Failed"), strlen(OBJECT("4", "Failed"))};
+    assert_int_equal(spawner_set_load(&source, &set, &e), 0);
+    assert_true(set->spawners[0]->hash == hash);
+    assert_int_equal(set->spawners[0]->generation, 4);
+    spawner_set_free(&set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -953,6 +1033,8 @@ int main(void)
         cmocka_unit_test(warnings),
         cmocka_unit_test(go_writes_it_the_same),
         cmocka_unit_test(pods_are_checked_in_depth),
+        cmocka_unit_test(limits_of_an_alertspawner),
+        cmocka_unit_test(objects_of_the_api_server),
     };
     return cmocka_run_group_tests(tests, make_tmp, remove_tmp);
 }

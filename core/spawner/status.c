@@ -27,7 +27,9 @@ static void add_limit(cJSON *list, const struct status_input *in)
     char *text = reached ? xasprintf("Total tasks created (%" PRIu64 ") has reached maxTotalTasks (%" PRId32 ")",
                                      in->total_created, in->max_total_tasks)
                          : xstrdup("maxTotalTasks limit has not been reached");
+    /* The second is Kelos' older name for the first: it writes both. */
     add_condition(list, "MaxTotalTasksReached", reached, reached ? "LimitReached" : "LimitAvailable", text, in->now);
+    add_condition(list, "TaskBudgetExhausted", reached, reached ? "LimitReached" : "LimitAvailable", text, in->now);
     free(text);
 }
 
@@ -58,7 +60,7 @@ static char *completed(const struct status_input *in, cJSON *list)
 
 void status_make(const struct status_input *in, struct status *s)
 {
-    *s = (struct status){.conditions = cJSON_CreateArray()};
+    *s = (struct status){.conditions = cJSON_CreateArray(), .limited = in->n_limited};
     if (in->suspended) {
         s->phase = "Suspended";
         s->message = xstrdup("Suspended by user");

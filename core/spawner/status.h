@@ -27,6 +27,7 @@ struct status_input {
 
 struct status {
     const char *phase;
+    uint64_t limited; /* decisions that wait for a limit */
     char *message;
     cJSON *conditions;
 };

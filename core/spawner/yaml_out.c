@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "spawner/scalar.h"
+#include "yaml/scalar.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -9,9 +9,9 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "spawner/node.h"
-#include "spawner/tsv_lines.h"
 #include "spawner/yaml_out.h"
+#include "yaml/node.h"
+#include "yaml/tsv_lines.h"
 
 #include <math.h>
 #include <unistd.h>

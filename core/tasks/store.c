@@ -35,19 +35,24 @@ bool task_phase_terminal(enum task_phase p)
     return p == TASK_SUCCEEDED || p == TASK_FAILED;
 }
 
+void task_fact_deinit(struct task_fact *f)
+{
+    free(f->name);
+    free(f->uid);
+    free(f->resource_version);
+    free(f->policy);
+    free(f->alertname);
+    *f = (struct task_fact){0};
+}
+
 void spawner_facts_free(struct spawner_facts **facts)
 {
     struct spawner_facts *f = *facts;
     *facts = NULL;
     if (f == NULL)
         return;
-    for (size_t i = 0; i < f->n_tasks; i++) {
-        free(f->tasks[i].name);
-        free(f->tasks[i].uid);
-        free(f->tasks[i].resource_version);
-        free(f->tasks[i].policy);
-        free(f->tasks[i].alertname);
-    }
+    for (size_t i = 0; i < f->n_tasks; i++)
+        task_fact_deinit(&f->tasks[i]);
     for (size_t i = 0; i < f->n_keys; i++)
         free(f->keys[i].task);
     free(f->tasks);

@@ -1,4 +1,4 @@
-/* Where Tasks live. One interface; tasks/sqlite is the embedded default, tasks/kube will be Kubernetes.
+/* Where Tasks live. One interface; tasks/sqlite is the embedded default, tasks/kube is Kubernetes.
  *
  * Asynchronous on purpose: a start that returns -1 never calls back; otherwise exactly one completion, never from
  * inside the start. All of a store's work for one cycle of one spawner is three questions: what is there (facts), carry
@@ -52,6 +52,7 @@ struct spawner_facts {
     size_t n_keys;
     uint64_t total_created;   /* Tasks ever created by this spawner, retriggers included */
 };
+void task_fact_deinit(struct task_fact *fact);
 void spawner_facts_free(struct spawner_facts **facts);
 /* By bisection; NULL if none. */
 const struct task_fact *spawner_facts_task(const struct spawner_facts *f, const char *name);
@@ -126,6 +127,7 @@ struct cycle_status {
     const char *message;
     moment_t last_cycle, last_success; /* MOMENT_NONE: leave as it is */
     int64_t discovered;       /* items in the last complete cycle; -1: leave */
+    uint64_t limited;         /* alerts that wait for a limit */
     cJSON *conditions;        /* Kubernetes conditions, or NULL: leave */
 };
 

@@ -4,7 +4,8 @@
 -- takes (alert, ctx) only: `super` is bound to what lies below, and nil means "no opinion", so what lies below
 -- answers.
 
-local base, HOOKS = ...
+-- enter(fn) and leave(fn, value, reason, detail) are told of each layer while somebody explains: see chain_maker.h.
+local base, HOOKS, enter, leave = ...
 
 local DEPTH_MAX = 4
 local INHERITED = {"limits", "mode", "state_version"} -- the child's wins whole; `match` is nobody's heritage
@@ -12,13 +13,16 @@ local INHERITED = {"limits", "mode", "state_version"} -- the child's wins whole;
 local depth = {}    -- table made by extend -> how many layers lie on the base
 local written = {}  -- hook made by extend -> the function that somebody wrote
 local answered      -- what the base's hook has said in the question at hand
+local explained     -- somebody explains
 
 -- The base's hooks, noting what they answer. Captured before any policy runs.
 local ground = {}
 for _, hook in ipairs(HOOKS) do
     local ask = base[hook]
     ground[hook] = function(alert, ctx)
+        if explained then enter(ask) end
         local value, reason, detail = ask(alert, ctx)
+        if explained then leave(ask, value, reason, detail) end
         answered = value
         return value, reason, detail
     end
@@ -32,7 +36,9 @@ local function link(own, below)
             end
             return below(alert, ctx)
         end
+        if explained then enter(own) end
         local value, reason, detail = own(alert, ctx, super)
+        if explained then leave(own, value, reason, detail) end
         if value == nil then
             return below(alert, ctx)
         end
@@ -125,4 +131,8 @@ local function seal(t)
     return hooks, wrote
 end
 
-return policy, seal
+local function explain(yes)
+    explained = yes
+end
+
+return policy, seal, explain

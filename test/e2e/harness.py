@@ -2,6 +2,7 @@
 process that is started here is ended here."""
 import contextlib
 import datetime
+import http.client
 import http.server
 import json
 import os
@@ -293,8 +294,9 @@ class Engine:
     def command(self, verb, *args):
         if not verb:
             return []
-        store = ["--store", f"sqlite:{self.store}"] if verb in ("run", "once", "plan", "get", "finish", "delete") else []
-        return [verb, *store, *args]
+        store = ["--store", f"sqlite:{self.store}"] if verb in ("run", "once", "plan", "why", "get", "finish", "delete") else []
+        listen = ["--listen", "none"] if verb == "run" and "--listen" not in args else []
+        return [verb, *store, *listen, *args]
 
     def __call__(self, verb, *args, stdin=None, code=None, timeout=PATIENCE, binary=None):
         """CompletedProcess, with text. `code`: what it must exit with."""
@@ -348,6 +350,28 @@ class Engine:
 
     def spawner(self, name):
         return json.loads(self("get", "spawner", name, "-o", "json", code=0).stdout)
+
+
+def served(run):
+    """Where a `run` with --listen serves metrics and health."""
+    found = wait_until(lambda: re.search(r"metrics and health: (http://[^/]+)/metrics", run.stderr), "it listens")
+    return found[1]
+
+
+def ask(url, path="/", headers=None, method="GET", body=None, unix=None):
+    """(status, headers, text). `unix`: over that socket instead; url is only what Host says."""
+    at = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(at.hostname, at.port, timeout=PATIENCE)
+    if unix is not None:
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(PATIENCE)
+        connection.sock.connect(str(unix))
+    try:
+        connection.request(method, path, body=body, headers=headers or {})
+        answer = connection.getresponse()
+        return answer.status, dict(answer.headers), answer.read().decode()
+    finally:
+        connection.close()
 
 
 def by_spawner(report):

@@ -1,7 +1,7 @@
 /* Any text as a document: it is parsed or refused; what was parsed prints as YAML that parses to the same tree. */
 #include "base/buf.h"
-#include "spawner/node.h"
 #include "spawner/yaml_out.h"
+#include "yaml/node.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -97,7 +97,7 @@ static int settings(struct db *db, enum db_mode mode, struct err *e)
     const char *sql = "PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA cache_size = -512;";
     if (sqlite3_exec(db->sql, sql, NULL, NULL, NULL) != SQLITE_OK)
         return db_error(db, e);
-    if (mode == DB_READ)
+    if (mode == DB_READ || mode == DB_MEMORY)
         return 0;
     int on = 1;
     sqlite3_file_control(db->sql, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
@@ -119,7 +119,7 @@ int db_open(struct db *db, const char *path, enum db_mode mode, struct err *e)
     }
     int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
     flags |= mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-    char *name = uri(path, mode == DB_READ && without_wal(path) ? "?immutable=1" : "");
+    char *name = mode == DB_MEMORY ? xstrdup(":memory:") : uri(path, mode == DB_READ && without_wal(path) ? "?immutable=1" : "");
     int rc = sqlite3_open_v2(name, &db->sql, flags, NULL);
     free(name);
     if ((rc != SQLITE_OK && db_error(db, e) != 0) || settings(db, mode, e) != 0) {

@@ -26,10 +26,10 @@ struct db {
     int n_cache;
 };
 
-enum db_mode { DB_CREATE, DB_WRITE, DB_READ };
+enum db_mode { DB_CREATE, DB_WRITE, DB_READ, DB_MEMORY };
 
 /* `path` is absolute. DB_READ of a file that has no -wal beside it (a copy, read-only media) is opened as immutable, so
- * that nothing is written anywhere. */
+ * that nothing is written anywhere. DB_MEMORY: a database of its own in memory; `path` is its name in sentences. */
 int db_open(struct db *db, const char *path, enum db_mode mode, struct err *e);
 void db_close(struct db *db);
 

@@ -303,6 +303,10 @@ int exec_create(uv_loop_t *loop, struct local_store *store, const struct exec_op
                 struct err *e)
 {
     *exec_r = NULL;
+    if (access(EXEC_SHELL, X_OK) != 0)
+        return err_set(e, ERR_INVALID,
+                       "--exec runs commands by " EXEC_SHELL ", and there is none here; the container image has no "
+                       "shell on purpose: run the engine outside of it, or let Kelos run the Tasks");
     char *dir = options->output_dir != NULL ? xstrdup(options->output_dir)
                                             : xasprintf("%s.output", local_path(store));
     if (store->db->mode != LOCAL_ENGINE || store->db->loop == NULL || output_directory(dir, e) != 0) {

@@ -15,6 +15,7 @@
 
 #include <uv.h>
 
+#define EXEC_SHELL       "/bin/sh"
 #define EXEC_OUTPUT_MAX  (INT64_C(64) << 20)            /* then "[output cut at 64 MiB]", and the command goes on */
 #define EXEC_OUTPUT_KEEP (7 * 24 * 3600 * MOMENT_SECOND) /* output of a Task that is gone, since its last line */
 #define EXEC_ENV_MAX     (64 << 10)                      /* bytes of one variable's value; longer ones are cut */

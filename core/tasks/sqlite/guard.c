@@ -90,7 +90,7 @@ static void shell_run(const char *command, int out, pid_t guard, const sigset_t 
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
         signal(ignored[i], SIG_DFL);
     sigprocmask(SIG_SETMASK, mask, NULL);
-    execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+    execl(EXEC_SHELL, "sh", "-c", command, (char *)NULL);
     _exit(127);
 }
 

@@ -26,6 +26,13 @@ static const struct store_ops ops = {
     .close = on_close,
 };
 
+static int open_memory(struct local_db *l, struct err *e)
+{
+    bool empty;
+    l->path = xstrdup("the store in memory");
+    return db_open(&l->db, l->path, DB_MEMORY, e) != 0 ? -1 : schema_prepare(&l->db, schema_steps, true, &empty, e);
+}
+
 static int open_file(struct local_db *l, struct err *e)
 {
     static const enum db_mode modes[] = {
@@ -68,7 +75,10 @@ int local_open(const char *spec, enum local_mode mode, uv_loop_t *loop, struct l
     l->mode = mode;
     l->lock_fd = -1;
     *store_r = NULL;
-    if (path_resolve(spec, mode == LOCAL_ENGINE, &l->path, e) != 0 || open_file(l, e) != 0) {
+    int rc = mode == LOCAL_MEMORY ? open_memory(l, e) : path_resolve(spec, mode == LOCAL_ENGINE, &l->path, e);
+    if (rc == 0 && mode != LOCAL_MEMORY)
+        rc = open_file(l, e);
+    if (rc != 0) {
         free_all(l);
         return -1;
     }

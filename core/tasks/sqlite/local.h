@@ -12,6 +12,8 @@ enum local_mode {
     LOCAL_WRITE,  /* finish, delete: the file must exist */
     LOCAL_READ,   /* get, plan: never writes, never creates; a missing file reads as empty. (Beside the file SQLite notes
                      readers in -shm, which holds no data. A file without -wal, a copy, is read as immutable.) */
+    LOCAL_MEMORY, /* a store of its own in memory, for tasks/virtual: no file, no lock, and gone when it is closed; `spec`
+                     is not looked at */
 };
 
 struct local_store {

@@ -1,6 +1,8 @@
 /* Inside the local store: what its files share. Nobody outside tasks/sqlite includes this. */
 #pragma once
 
+#include "tasks/object.h"
+#include "tasks/owner.h"
 #include "tasks/sqlite/db.h"
 #include "tasks/sqlite/local.h"
 
@@ -8,7 +10,6 @@ enum {
     LOCAL_TASK_MAX = 4 << 20,       /* bytes of one Task as JSON */
     LOCAL_NAME_MAX = 253,           /* of a Task or namespace, as in Kubernetes */
     LOCAL_KEYS_MAX = 100000,        /* keys of one spawner; the oldest whose Tasks are gone go first */
-    LOCAL_CONDITIONS_MAX = 32,      /* of one spawner */
     LOCAL_MESSAGE_MAX = 32768,      /* bytes of a status message, as in Kubernetes */
     LOCAL_EXPIRE_MAX = 1000,        /* Tasks deleted by one local_expire */
     LOCAL_WATCH_MS = 250,           /* how often changes of other processes are looked for */
@@ -108,10 +109,6 @@ int task_finish(struct local_db *l, const char *ns, const char *name, const char
 /* Phase Waiting with a reason; nothing is written when it says so already. */
 int task_wait(struct local_db *l, const char *ns, const char *name, const char *message, moment_t now,
               struct err *e);
-/* Owned by contract: a controller reference decides by uid; without one the label does. */
-bool task_owned(const char *controllers, const char *label, const char *spawner, const char *uid);
-/* The uids of controller references, each followed by a space; free(). */
-char *task_controllers(const cJSON *object);
 
 /* key.c */
 int key_created(struct local_db *l, const char *ns, const char *spawner, const char *identity, const char *task,
@@ -124,11 +121,3 @@ int spawner_ended(struct local_db *l, const char *ns, const char *spawner, struc
 int spawner_note(struct local_db *l, const struct spawner_ref *sp, moment_t now, int64_t *total_r, struct err *e);
 int spawner_status(struct local_db *l, const struct spawner_ref *sp, int64_t total, const struct cycle_status *status,
                    moment_t now, struct err *e);
-
-/* object.c: the JSON of a Task */
-cJSON *object_at(cJSON *object, const char *name); /* the member, made when it is missing or no object */
-void object_set_text(cJSON *object, const char *name, const char *value);    /* NULL: removes it */
-void object_set_time(cJSON *object, const char *name, moment_t t);           /* MOMENT_NONE: removes it */
-const char *object_text(const cJSON *object, const char *name);              /* "" when absent or no string */
-int64_t object_int(const cJSON *object, const char *name, int64_t otherwise);
-moment_t object_time(const cJSON *object, const char *name);

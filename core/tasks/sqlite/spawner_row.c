@@ -1,5 +1,6 @@
 /* Rows of `spawners`: counters and the status of a spawner. See local_db.h. */
 #include "base/mem.h"
+#include "tasks/conditions.h"
 #include "tasks/sqlite/local_db.h"
 
 #include <stdlib.h>
@@ -32,39 +33,6 @@ int spawner_note(struct local_db *l, const struct spawner_ref *sp, moment_t now,
     return 0;
 }
 
-/* lastTransitionTime moves only when the status flips; conditions that are not mentioned stay. */
-static cJSON *merge_conditions(cJSON *old, const cJSON *new, moment_t now)
-{
-    cJSON *merged = cJSON_CreateArray(), *c;
-    const cJSON *n;
-    cJSON_ArrayForEach(n, new)
-    {
-        if (cJSON_GetArraySize(merged) == LOCAL_CONDITIONS_MAX)
-            break;
-        cJSON *copy = cJSON_Duplicate(n, 1);
-        moment_t since = now;
-        cJSON_ArrayForEach(c, old)
-        {
-            if (strcmp(object_text(c, "type"), object_text(n, "type")) != 0)
-                continue;
-            moment_t before = object_time(c, "lastTransitionTime");
-            if (strcmp(object_text(c, "status"), object_text(n, "status")) == 0 && before != MOMENT_NONE)
-                since = before;
-            cJSON_Delete(cJSON_DetachItemViaPointer(old, c));
-            break;
-        }
-        object_set_time(copy, "lastTransitionTime", since);
-        cJSON_AddItemToArray(merged, copy);
-    }
-    while ((c = cJSON_DetachItemFromArray(old, 0)) != NULL) {
-        if (cJSON_GetArraySize(merged) < LOCAL_CONDITIONS_MAX)
-            cJSON_AddItemToArray(merged, c);
-        else
-            cJSON_Delete(c);
-    }
-    return merged;
-}
-
 static int conditions(struct local_db *l, const struct spawner_ref *sp, const cJSON *new, moment_t now, struct err *e)
 {
     sqlite3_stmt *st = db_query(&l->db, e, "SELECT conditions FROM spawners WHERE ns = ?1 AND name = ?2", "tt", sp->ns,
@@ -78,7 +46,7 @@ static int conditions(struct local_db *l, const struct spawner_ref *sp, const cJ
         cJSON_Delete(old);
         old = cJSON_CreateArray();
     }
-    cJSON *merged = merge_conditions(old, new, now);
+    cJSON *merged = conditions_merge(old, new, now);
     char *text = cJSON_PrintUnformatted(merged);
     rc = db_run(&l->db, e, "UPDATE spawners SET conditions = ?3 WHERE ns = ?1 AND name = ?2", "ttt", sp->ns, sp->name,
                 text);
