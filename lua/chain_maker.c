@@ -32,6 +32,7 @@ struct chain_maker {
     struct vm_watch watch;
     struct vm *vm;
     unsigned bits;
+    const char *untraced;
     chain_source_fn *source;
     void *source_arg;
     struct open_link open[WIRE_CHAIN_DEPTH_MAX];
@@ -209,7 +210,7 @@ static void on_line(void *arg, lua_State *L, lua_Debug *ar)
         if (!o->file[0])
             snprintf(o->file, sizeof o->file, "%s", file_of(ar));
     }
-    if (m->how == CHAIN_TRACED && ar->source[0] == '@')
+    if (m->how == CHAIN_TRACED && ar->source[0] == '@' && (!m->untraced || strcmp(m->untraced, ar->source + 1) != 0))
         add_step(m, L, ar);
 }
 
@@ -240,8 +241,10 @@ static void on_read(void *arg, const char *what, const char *name, const char *v
 
 /* --- layers --- */
 
-void chain_maker_open(struct chain_maker *m, struct vm *vm, unsigned bits, chain_source_fn *source, void *arg)
+void chain_maker_open(struct chain_maker *m, struct vm *vm, unsigned bits, const char *untraced, chain_source_fn *source,
+                      void *arg)
 {
+    m->untraced = untraced;
     m->vm = vm;
     m->bits = bits;
     m->source = source;

@@ -28,8 +28,10 @@ struct chain *chain_maker_chain(struct chain_maker *m); /* what was made since; 
 /* Where the lines of a file are looked up: its text, or NULL when nobody knows it. */
 typedef const char *chain_source_fn(void *arg, const char *file, size_t *len_r);
 
-/* Around one call of a hook in `vm`: sets vm->watch. `bits` go to each of its links (CHAIN_STAND_IN). */
-void chain_maker_open(struct chain_maker *m, struct vm *vm, unsigned bits, chain_source_fn *source, void *arg);
+/* Around one call of a hook in `vm`: sets vm->watch. `bits` go to each of its links (CHAIN_STAND_IN). Lines of `untraced` (a
+ * file's name, or NULL) are in no trace. */
+void chain_maker_open(struct chain_maker *m, struct vm *vm, unsigned bits, const char *untraced, chain_source_fn *source,
+                      void *arg);
 /* `error` NULL: it answered. Else the innermost layer that did not return gets code, place and detail. */
 void chain_maker_close(struct chain_maker *m, struct vm *vm, const char *error, const char *place, const char *detail);
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/embed.h"
+#include "lua/embedded.h"
 
 extern const struct embed_file prelude_gotemplate[];
 
@@ -15,7 +15,7 @@ static void load_chunk(lua_State *L, int modules, const struct embed_file *f)
     char chunk[96], module[96];
     snprintf(chunk, sizeof chunk, "=prelude/%s", f->name);
     snprintf(module, sizeof module, "%.*s", (int)strcspn(f->name, "."), f->name);
-    if (luaL_loadbufferx(L, f->start, (size_t)(f->end - f->start), chunk, "t") != LUA_OK)
+    if (embedded_load(L, f, chunk) != LUA_OK)
         lua_error(L);
     lua_pushvalue(L, modules);
     lua_call(L, 1, 1);

@@ -3,7 +3,7 @@
 #include "policy_internal.h"
 #include "sandbox.h"
 
-#include "base/embed.h"
+#include "embedded.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 
@@ -14,9 +14,9 @@
 
 _Static_assert((int)MATCHER_TEXT_MAX <= (int)WIRE_MATCH_MAX, "a match that the engine would take for nonsense");
 
-extern const struct embed_file policy_prelude[]; /* default.lua, extend.lua, check.lua, readonly.lua, suggest.lua */
+extern const struct embed_file default_policy[]; /* default.lua */
+extern const struct embed_file policy_prelude[]; /* extend.lua, check.lua, readonly.lua, suggest.lua */
 
-enum { PRELUDE_FILES = 5 };
 
 static const char *const hook_names[ASK_HOOKS] = {"filter", "key",       "priority",  "title",
                                                   "body",   "retrigger", "on_resolve"};
@@ -47,7 +47,7 @@ void policy_announce_end(const struct policy *p)
 
 static const struct embed_file *embedded(const char *name)
 {
-    const struct embed_file *f = policy_prelude;
+    const struct embed_file *f = strcmp(name, "default.lua") == 0 ? default_policy : policy_prelude;
     while (f->name && strcmp(f->name, name) != 0)
         f++;
     return f;
@@ -66,29 +66,16 @@ const char *policy_default_source(size_t *len_r)
     return f->start;
 }
 
-/* The prelude in Lua's own form, made by the first VM of the process: reading that takes a fraction of what compiling
- * the text takes, and a cycle has a VM for each policy. Nobody but us ever gets bytecode loaded. */
-static struct buf compiled[PRELUDE_FILES];
-
-static int write_compiled(lua_State *L, const void *bytes, size_t len, void *out)
-{
-    (void)L;
-    buf_add(out, bytes, len);
-    return 0;
-}
-
 static void load_embedded(lua_State *L, const char *name, const char *chunk_name, int trusted)
 {
     const struct embed_file *f = embedded(name);
-    struct buf *b = &compiled[f - policy_prelude];
+    size_t len;
+    const char *code = embedded_code(f, &len);
     sandbox_push_env(L, trusted);
-    if (b->len) {
-        sandbox_load_compiled(L, b->data, b->len, chunk_name);
-        return;
-    }
-    sandbox_load(L, f->start, (size_t)(f->end - f->start), chunk_name);
-    if (lua_dump(L, write_compiled, b, 0) != 0)
-        buf_clear(b);
+    if (code != NULL)
+        sandbox_load_compiled(L, code, len, chunk_name);
+    else
+        sandbox_load(L, f->start, (size_t)(f->end - f->start), chunk_name);
 }
 
 static int lua_zone_legal(lua_State *L)

@@ -159,7 +159,8 @@ static int run_hook(struct policy *p, enum policy_hook hook, uint32_t id, struct
     p->asked = hook;
     p->chain = p->scene->chain;
     if (p->chain)
-        chain_maker_open(p->chain, p->vm, p->scene->stand_in ? CHAIN_STAND_IN : 0, find_source, p);
+        chain_maker_open(p->chain, p->vm, p->scene->stand_in ? CHAIN_STAND_IN : 0,
+                         p->source.len ? "default.lua" : NULL, find_source, p);
     policy_announce(p, policy_box_hook(hook), id, p->number);
     enum vm_end end = vm_call(p->vm, ask, &q);
     policy_announce_end(p);

@@ -6,7 +6,7 @@ foreach(noun _fail _unicode _value _quote _float _number _printer _fmt _printf _
 endforeach()
 
 as_library(gotemplate_lua SOURCES gotemplate.c LIBS vendor::lua)
-as_embed(gotemplate_lua prelude_gotemplate ${PRELUDE_GOTEMPLATE})
+as_embed_lua(gotemplate_lua prelude_gotemplate =prelude/% ${PRELUDE_GOTEMPLATE})
 
 # The lint of policy files.
 set(PRELUDE_LINT prelude/suggest.lua)

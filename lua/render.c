@@ -3,7 +3,7 @@
 #include "lua/gotemplate.h"
 #include "vm.h"
 
-#include "base/embed.h"
+#include "embedded.h"
 #include "base/mem.h"
 
 #include <lauxlib.h>
@@ -62,7 +62,7 @@ static int open_engine(lua_State *L)
         lua_pop(L, 1);
     }
     const struct embed_file *f = render_prelude;
-    if (luaL_loadbufferx(L, f->start, (size_t)(f->end - f->start), "=(prelude)", "t") != LUA_OK)
+    if (embedded_load(L, f, "=(prelude)") != LUA_OK)
         lua_error(L);
     gotemplate_open(L);
     lua_call(L, 1, 1);

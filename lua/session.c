@@ -68,6 +68,12 @@ void session_write_sentence(struct session *s, const char *text, size_t len)
               utf8_valid(text ? text : "", len)); /* all of it, but for a character that was cut */
 }
 
+void session_write_failed(struct session *s, const char *code)
+{
+    s->costly = strcmp(code, "policy.timeout") == 0 || strcmp(code, "policy.memory") == 0;
+    wire_str(&s->out, code);
+}
+
 void session_hello(struct session *s)
 {
     size_t mark = wire_begin(&s->out, WIRE_HELLO);
@@ -126,10 +132,11 @@ static int answer_all(struct session *s, const struct question_kind *kind, struc
         size_t mark = wire_begin(&s->out, kind->answer);
         wire_u32(&s->out, id);
         extras_clear(&s->extras);
+        s->costly = false;
         if (kind->ask(s, r, id, e) < 0)
             return -1;
         wire_end(&s->out, mark);
-        session_flush(s, SESSION_FLUSH);
+        session_flush(s, s->costly ? 0 : SESSION_FLUSH);
         session_trim(s); /* each alert may have brought another policy's VM back */
     }
     write_done(s, n);

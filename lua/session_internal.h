@@ -58,6 +58,7 @@ struct session {
     size_t n_templates, n_labels, n_annotations;
     struct render *render;
     uint64_t serial;
+    bool costly; /* the answer in hand tells of a budget that was used up */
 
     /* the alert in hand */
     struct buf index; /* aligned */
@@ -112,6 +113,8 @@ void session_close_alert(struct session *s, struct policy *p);
 void session_flush(struct session *s, size_t at_least);
 /* A text for people: at most WIRE_TEXT_SHOWN bytes, and no half character at its end. */
 void session_write_sentence(struct session *s, const char *text, size_t len);
+/* The code of a failure. The engine hears of a costly one at once: it may silence the policy before the batch is over. */
+void session_write_failed(struct session *s, const char *code);
 /* "policy.noise" and its text, or `none` when the policy gave no reason. */
 void session_write_reason(struct session *s, const struct policy_answer *a, const char *none);
 

@@ -36,7 +36,7 @@ static void judge_failed(struct session *s, const char *code, const char *detail
                          const char *place)
 {
     wire_u8(&s->out, JUDGED_ERROR);
-    wire_str(&s->out, code);
+    session_write_failed(s, code);
     session_write_sentence(s, detail, strlen(detail));
     wire_str(&s->out, policy);
     wire_str(&s->out, place);
@@ -159,7 +159,7 @@ int session_retrigger(struct session *s, struct wire_reader *r, uint32_t id, str
     if (c.failed || policy_ask(c.policy, ASK_RETRIGGER, id, &scene, answer) < 0) {
         wire_u8(&s->out, ANSWER_ERROR);
         wire_i64(&s->out, 0);
-        wire_str(&s->out, c.failed ? c.failed : answer->failed);
+        session_write_failed(s, c.failed ? c.failed : answer->failed);
         const char *detail = c.failed ? c.detail : answer->detail.data;
         session_write_sentence(s, detail, strlen(detail));
         wire_str(&s->out, c.name);
@@ -194,7 +194,7 @@ int session_resolve(struct session *s, struct wire_reader *r, uint32_t id, struc
     session_choose_by_name(s, name, &c);
     if (c.failed || (c.policy && policy_ask(c.policy, ASK_RESOLVE, id, &scene, answer) < 0)) {
         wire_u8(&s->out, RESOLVE_ERROR);
-        wire_str(&s->out, c.failed ? c.failed : answer->failed);
+        session_write_failed(s, c.failed ? c.failed : answer->failed);
         const char *detail = c.failed ? c.detail : answer->detail.data;
         session_write_sentence(s, detail, strlen(detail));
         wire_str(&s->out, c.failed ? "" : answer->place);

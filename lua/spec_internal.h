@@ -44,7 +44,7 @@ struct spec {
     struct buf options;      /* SPEC's tree */
     const char *fault;       /* the engine has talked nonsense */
 
-    int64_t deadline_us; /* monotonic; INT64_MAX: none */
+    int64_t deadline_us; /* of the process's CPU time; INT64_MAX: none */
     double seconds;      /* that led to it, for the sentence */
     bool late;           /* it has passed: everything raises until the guard is reached */
 

@@ -22,6 +22,15 @@ describe("default", function()
         it("does not look at endsAt", function()
             assert.is_true(p:decide(alert({alertname = "A"}, {ends_at = clock.ago "1h"})).keep)
         end)
+        it("leaves state, silences and inhibitions to the selectors", function()
+            assert.is_true(p:decide(alert({alertname = "A"}, {state = "unprocessed"})).keep)
+            assert.is_true(p:decide(alert({alertname = "A"}, {state = "suppressed", silenced_by = {"s"}})).keep)
+            assert.is_true(p:decide(alert({alertname = "A"}, {state = "suppressed", inhibited_by = {"f"}})).keep)
+        end)
+        it("does not ask for labels", function()
+            assert.is_true(p:decide(alert{}).keep)
+            assert.is_true(p:decide(alert{alertname = "", severity = ""}).keep)
+        end)
     end)
 
     describe("ID", function()
@@ -35,7 +44,7 @@ describe("default", function()
         for name, want in pairs {
             ["Disk Full: /dev/sda1"] = "Disk-Full---dev-sda1", ["a..b...c"] = "a.b.c", [".-x-."] = "x",
             ["Größe"] = "Gr----e", -- every byte becomes one
-            ["UPPER_case.1"] = "UPPER_case.1",
+            ["UPPER_case.1"] = "UPPER_case.1", ["-.a.-"] = "a", ["a\tb\nc"] = "a-b-c", [("x"):rep(300)] = ("x"):rep(300),
         } do
             it("reduces " .. name, function()
                 assert.equal(want .. "-a1b2c3d4e5f60718", id(name))
@@ -116,6 +125,27 @@ describe("default", function()
         assert.equal("", render("{{.URL}}", alert({alertname = "A"}, {url = ""})))
     end)
 
+    it("has the whole alert for templates", function()
+        local a = alert({alertname = "A", pod = "p"}, {annotations = {summary = "s", runbook_url = "r"}, fingerprint = "a1b2c3d4e5f60718",
+            url = "http://u", receivers = {"all", "oncall"}, starts_at = "2026-03-04T09:50:00.000Z",
+            ends_at = "2026-03-04T10:05:00.000Z"})
+        for member, want in pairs {
+            labels = "map[alertname:A pod:p]", annotations = "map[runbook_url:r summary:s]", receivers = "[all oncall]",
+            startsAt = "2026-03-04T09:50:00.000Z", endsAt = "2026-03-04T10:05:00.000Z", updatedAt = "2026-03-04T10:00:00.000Z",
+            generatorURL = "http://u", fingerprint = "a1b2c3d4e5f60718", state = "active",
+        } do
+            assert.equal(want, render("{{.Alert." .. member .. "}}", a), member)
+        end
+        assert.equal("pod=p alertname=A", render('pod={{.Alert.labels.pod}} {{with .Alert.labels}}alertname={{.alertname}}{{end}}', a))
+        assert.equal("all,oncall,", render("{{range .Alert.receivers}}{{.}},{{end}}", a))
+    end)
+
+    it("leaves alert text alone that looks like a template", function()
+        local a = alert({alertname = "{{.Nope}}"}, {annotations = {summary = "{{printf \"%s\" .Title}}"}})
+        assert.equal("{{.Nope}}", render("{{.Title}}", a))
+        assert.equal("summary: {{printf \"%s\" .Title}}\n\nalertname: {{.Nope}}", render("{{.Body}}", a))
+    end)
+
     it("leaves empty what alerts do not have, and refuses what nobody has", function()
         local a = alert.from("oom.json")
         for _, name in ipairs {"Comments", "Branch", "ReviewState", "ReviewComments", "Time", "Schedule"} do
@@ -131,6 +161,11 @@ describe("default", function()
         assert.equal("DiskFull-a1b2c3d4e5f60718", d.name)
         assert.equal("fix/db-0", d.branch)
     end)
+    it("has no name of its own and no branch without templates: the engine's name for the Task counts", function()
+        local d = p:decide(alert{alertname = "A"})
+        assert.equal("", d.name)
+        assert.equal("", d.branch)
+    end)
 
     describe("priority", function()
         local function priority(labels, wanted) return p:decide(alert(labels), {priority_labels = wanted}).priority end
@@ -145,6 +180,8 @@ describe("default", function()
             assert.equal(2, priority({severity = "warning"}, wanted))
             assert.equal(1000, priority({severity = "critical "}, wanted))
             assert.equal(1000, priority({Severity = "critical"}, wanted))
+            assert.equal(1000, priority({severity = ""}, wanted))
+            assert.equal(1000, priority({}, wanted))
         end)
     end)
 
@@ -174,6 +211,17 @@ describe("default", function()
             local soon = clock.ahead "2h"
             assert.is_true(again({starts_at = clock.ago "2h"}, soon))
             assert.is_false(again({starts_at = soon}, soon))
+        end)
+        it("compares startsAt with the completion exactly", function()
+            local last = {completed_at = "2026-03-04T09:30:00.500Z"}
+            assert.is_false(again(last, "2026-03-04T09:30:00.499Z"))
+            assert.is_false(again(last, "2026-03-04T09:30:00.500Z"))
+            assert.is_true(again(last, "2026-03-04T09:30:00.501Z"))
+        end)
+        it("counts no attempts", function()
+            for _, attempts in ipairs {0, 1, 17, 1000} do
+                assert.is_true(again({attempts = attempts}, clock.ago "1m"))
+            end
         end)
         it("makes a Task anew that is gone", function()
             assert.is_true(again({gone = true, phase = "Succeeded"}, clock.ago "3h"))

@@ -6,10 +6,11 @@ import sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
 PAGES = ["README.md", "docs/tour.md", "docs/barriers.md", "docs/documents.md", "docs/reasons.md", "docs/metrics.md",
-         "docs/policies.md", "test/hostile/README.md",
+         "docs/policies.md", "docs/specs.md", "test/hostile/README.md",
          *sorted(f"docs/decisions/{f.name}" for f in (root / "docs/decisions").glob("*.md"))]
 # Names of files that stand for a reader's own.
-EXAMPLES = {"10-payments.lua", "lib_*.lua", "lib_NAME.lua", "*_spec.lua"}
+EXAMPLES = {"10-payments.lua", "10-payments_spec.lua", "lib_*.lua", "lib_NAME.lua", "*_spec.lua", "NAME.lua",
+            "NAME_spec.lua"}
 SOURCES = {".c", ".h", ".cc", ".lua", ".txt", ".cmake", ".py", ".sh", ".def"}
 
 files = [f for top in ("core", "lua", "policies", "spec", "test", "docs", "scripts", "examples", "cmake", "vendor")
@@ -20,6 +21,7 @@ for f in files:
     if f.suffix in SOURCES:
         words.update(re.findall(r"\w+", f.read_text(errors="replace")))
 words.update("e2e_" + f.stem.removeprefix("test_") for f in files if f.match("test/e2e/test_*.py"))
+words.update("kube_" + f.stem.removeprefix("test_") for f in files if f.match("test/kube/test_*.py"))
 
 
 def wrong(page, code):

@@ -388,6 +388,7 @@ def constants():
         plain = re.sub(r"/\*.*?\*/", "", source(path), flags=re.S)
         for name, value in re.findall(r"\b([A-Z][A-Z0-9_]+)\s*=\s*([0-9][0-9 *<]*)\s*[,}]", plain):
             found[name] = eval(value)
+    INTERNAL.update(name for name in found if name.startswith("WIRE_CHAIN_"))  # of an explanation: no policy meets them
     for path in ("lua/prelude/extend.lua", "lua/prelude/check.lua"):
         for name, value in re.findall(r"^local ([A-Z_]+_MAX) = ([0-9]+)$", source(path), re.M):
             found[name] = int(value)

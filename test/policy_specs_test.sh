@@ -3,7 +3,7 @@
 set -eu
 probe=$1
 here=$(cd "$(dirname "$0")" && pwd)
-command -v busted >/dev/null || { echo "skipped: no busted (scripts/deps test)"; exit 77; }
+command -v busted >/dev/null && command -v lua5.4 >/dev/null || { echo "skipped: no busted, or no lua5.4 (scripts/deps test)"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 bad=0

@@ -4,4 +4,5 @@
 struct embed_file {
     const char *name;       /* base name: "extend.lua"; NULL ends the table */
     const char *start, *end; /* the bytes; *end is a NUL */
+    const char *code, *code_end; /* the same in Lua's own form (as_embed_lua, lua/embedded.h); else NULL */
 };

@@ -4,9 +4,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "kube/config.h"
+#include "metrics/metrics.h"
 #include "spawner/secret.h"
 #include "spawner/spawner.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,6 +77,8 @@ void cluster_close(struct cluster **cluster)
     *cluster = NULL;
     if (c == NULL)
         return;
+    if (c->client != NULL)
+        kube_client_observe(c->client, NULL, NULL);
     spawners_close(c);
     kube_store_free(&c->store);
     kube_events_free(&c->events);
@@ -118,6 +122,19 @@ const char *cluster_watched(const struct cluster *c)
 const char *cluster_name(const struct cluster *c)
 {
     return c->name;
+}
+
+static void on_answer(void *arg, const struct kube_observation *o)
+{
+    char status[24];
+    snprintf(status, sizeof status, "%ld", o->status);
+    metrics_observe(arg, METRIC_API_SECONDS, (double)o->took_us / 1e6, LABELS(o->verb, o->resource));
+    metrics_add(arg, METRIC_API_REQUESTS, 1, LABELS(o->verb, o->resource, o->status > 0 ? status : err_kind_name(o->kind)));
+}
+
+void cluster_measure(struct cluster *c, struct metrics *metrics)
+{
+    kube_client_observe(c->client, on_answer, metrics);
 }
 
 void cluster_fence(struct cluster *c, bool (*may_act)(void *arg), void *arg)

@@ -9,6 +9,7 @@
 
 struct cluster;
 struct kube_client;
+struct metrics;
 struct kube_store;
 struct spawner_object;
 
@@ -26,6 +27,8 @@ const struct secret_source *cluster_secrets(struct cluster *c);
 const char *cluster_ns(const struct cluster *c);
 const char *cluster_watched(const struct cluster *c);
 const char *cluster_name(const struct cluster *c); /* for sentences */
+/* Questions to the API server are counted and timed there. */
+void cluster_measure(struct cluster *c, struct metrics *metrics);
 /* Asked before every write (NULL: always). */
 void cluster_fence(struct cluster *c, bool (*may_act)(void *arg), void *arg);
 /* This replica leads now: what others have written is read again. */

@@ -56,15 +56,21 @@ int engine_open(const struct options *o, enum engine_use use, struct engine *g, 
         g->worker = xstrdup(o->worker);
     else if (worker_path_default(&g->worker, e) != 0)
         return -1;
+    g->env.limits = judge_limits_default();
     if (worker_pool_create(&g->loop, g->worker, workers_ahead(use), &g->pool, e) != 0 ||
-        open_store(o, use, g, e) != 0)
+        policy_set_create(o->policies, &g->policies, e) != 0)
         return -1;
-    if (policy_set_create(o->policies, &g->policies, e) != 0)
+    /* before anything else turns on the loop: the specs beside the policies run in it */
+    if (!is_offline(use) && policy_set_examine(g->policies, g->pool, &g->env.limits, e) != 0)
+        return -1;
+    if (open_store(o, use, g, e) != 0)
         return -1;
     struct http_client_options http = {.ca_file = o->ca_file, .user_agent = "alertspawner/" AS_VERSION};
     if (!is_offline(use) && http_client_create(&g->loop, &http, &g->http, e) != 0)
         return -1;
     g->metrics = g->env.metrics = metrics_create();
+    if (g->cluster != NULL)
+        cluster_measure(g->cluster, g->metrics);
     g->env.loop = &g->loop;
     g->env.http = g->http;
     g->env.pool = g->pool;
@@ -72,8 +78,7 @@ int engine_open(const struct options *o, enum engine_use use, struct engine *g, 
     g->env.secrets_dir = o->secrets;
     g->env.max_bytes = o->max_response_bytes;
     g->env.poll_timeout_us = o->timeout_us;
-    g->env.limits = judge_limits_default();
-    return use == ENGINE_OFFLINE ? 0 : policy_set_examine(g->policies, g->pool, &g->env.limits, e);
+    return 0;
 }
 
 void engine_close(struct engine *g)

@@ -38,6 +38,8 @@ enum {
     O_TRACE,
     O_ENGINE,
     O_LOG_LEVEL,
+    O_SCAFFOLD_FROM,
+    O_SCAFFOLD_TO,
     O_AGAINST,
     O_AGAINST_DOCUMENTS,
     O_HTML,
@@ -46,6 +48,8 @@ enum {
     O_TASK_START,
     O_TASK_DURATION,
     O_TASK_FAILURES,
+    O_ANNOTATION,
+    O_EXPECT,
     O_INTERVAL,
     O_FOR,
     O_REDACT,
@@ -83,14 +87,16 @@ static const struct row {
     {TAKES_PHASE, O_PHASE, "phase", "PHASE", "Succeeded or Failed"},
     {TAKES_PHASE, O_MESSAGE, "message", "TEXT", "why, for the Task's status"},
     {TAKES_ALERT, O_ALERT, "alert", "FILE|-", "one alert as Alertmanager's API returns it (an array of one is fine)"},
-    {TAKES_ALERT, O_SPAWNER, "spawner", "NAME", "only this TaskSpawner of the documents"},
+    {TAKES_ALERT | TAKES_DECIDE, O_SPAWNER, "spawner", "NAME", "only this TaskSpawner of the documents"},
     {TAKES_EXPLAIN, O_EXPLAIN, "explain", NULL, "with -o json or yaml: how each decision came about (chain); takes ten times as long"},
-    {TAKES_WHY, O_AT, "at", "TIME", "with --alert: as if it were then (RFC 3339, such as 2026-03-07T10:00:00Z)"},
+    {TAKES_WHY | TAKES_DECIDE, O_AT, "at", "TIME", "as if it were then (RFC 3339, such as 2026-03-07T10:00:00Z)"},
     {TAKES_WHY, O_ENGINE, "engine", "URL", "ask the engine there, such as http://localhost:8080 of kubectl port-forward"},
     {TAKES_WHY, O_TRACE, "trace", NULL, "show each executed line of the policy, with its locals"},
     {TAKES_EXEC, O_EXEC, "exec", "CMD", "run each Task on this machine: CMD in /bin/sh, the prompt on standard input"},
     {TAKES_EXEC, O_EXEC_OUTPUT, "exec-output", "DIR", "where commands' output goes (default <store>.output/)"},
     {TAKES_EXEC, O_EXEC_PARALLEL, "exec-parallel", "N", "commands at once, over all spawners (default: processors)"},
+    {TAKES_DECIDE, O_ANNOTATION, "annotation", "NAME=VALUE", "the alert has this annotation; may be repeated"},
+    {TAKES_DECIDE, O_EXPECT, "expect", "keep|drop[:REASON]", "exit 1 unless this is decided (also wait, error; noise is policy.noise)"},
     {TAKES_RECORD, O_INTERVAL, "interval", "DURATION", "how often it asks (default 30s)"},
     {TAKES_RECORD, O_FOR, "for", "DURATION", "stop after this time (default: when it is told to)"},
     {TAKES_RECORD, O_REDACT, "redact", "RULE", "label=NAME, annotation=NAME, annotation=*, generatorURL or secrets; may be repeated"},
@@ -104,6 +110,8 @@ static const struct row {
     {TAKES_VIRTUAL, O_TASK_FAILURES, "task-failures", "PERCENT", "how many Tasks fail (default 0); always the same ones"},
     {TAKES_SERVE, O_LISTEN, "listen", "ADDR",
      "metrics and health: HOST:PORT, :PORT or none (default 127.0.0.1:8080; :8080 in a cluster)"},
+    {TAKES_SCAFFOLD, O_SCAFFOLD_FROM, "from", "FINGERPRINT|FILE", "the alert: a file, or one that is active"},
+    {TAKES_SCAFFOLD, O_SCAFFOLD_TO, "to", "DIR", "where the spec and the alert are written (default: spec, if it is there)"},
     {TAKES_SERVE, O_LOG, "decision-log", "FILE|-", "decisions as JSON lines: what happened, and what changed for an alert"},
     {TAKES_SERVE, O_LOG_SIZE, "decision-log-size", "N", "rotate it at this size (default 100Mi; Ki, Mi, Gi)"},
     {TAKES_SERVE, O_LOG_KEEP, "decision-log-keep", "N", "rotated files that are kept: FILE.1 to FILE.N (default 5)"},
@@ -246,6 +254,12 @@ static int take(struct options *o, int code, const char *arg, struct err *e)
         if (*end != '\0' || o->exec_parallel < 1 || o->exec_parallel > 1024)
             return err_set(e, ERR_USAGE, "--exec-parallel %s: give a number from 1 to 1024", arg);
         return 0;
+    case O_ANNOTATION:
+        o->annotations[o->n_annotations++] = arg;
+        return 0;
+    case O_EXPECT:
+        o->expect = arg;
+        return 0;
     case O_INTERVAL:
         return take_duration("--interval", arg, MOMENT_SECOND, &o->interval_us, e);
     case O_FOR:
@@ -288,6 +302,12 @@ static int take(struct options *o, int code, const char *arg, struct err *e)
     case O_LISTEN:
         o->listen = arg;
         return 0;
+    case O_SCAFFOLD_FROM:
+        o->scaffold_from = arg;
+        return 0;
+    case O_SCAFFOLD_TO:
+        o->scaffold_to = arg;
+        return 0;
     case O_LOG:
         o->decision_log = arg;
         return 0;
@@ -323,7 +343,9 @@ static int check_args(const struct verb *verb, const struct options *o, struct e
     if ((verb->takes & URL_WILL_DO) && o->n_documents == 0)
         return o->alertmanager != NULL ? 0 : err_set(e, ERR_USAGE, "nobody to ask: give --alertmanager URL or -f FILE");
     bool kube = (verb->takes & TAKES_CLUSTER) && cluster_wanted(o);
-    if ((verb->takes & TAKES_DOCUMENTS) && o->n_documents == 0 && !(verb->takes & TAKES_WHY) &&
+    if ((verb->takes & TAKES_SCAFFOLD) != 0)
+        return 0;
+    if ((verb->takes & TAKES_DOCUMENTS) && o->n_documents == 0 && !(verb->takes & (TAKES_WHY | TAKES_DECIDE)) &&
         !((verb->takes & TAKES_OBJECTS) && kube))
         return err_set(e, ERR_USAGE, "no documents: give -f FILE, -f DIR or -f -%s",
                        verb->takes & TAKES_OBJECTS ? "; or --store kube, for the AlertSpawners of a cluster" : "");
@@ -359,6 +381,7 @@ int options_parse(const struct verb *verb, int argc, char **argv, struct options
     o->documents = xcalloc((size_t)argc, sizeof *o->documents);
     o->against_documents = xcalloc((size_t)argc, sizeof *o->against_documents);
     o->redact = xcalloc((size_t)argc, sizeof *o->redact);
+    o->annotations = xcalloc((size_t)argc, sizeof *o->annotations);
     optind = 0; /* glibc: start over */
     opterr = 0;
     for (;;) {
@@ -382,6 +405,7 @@ void options_deinit(struct options *o)
     free(o->documents);
     free(o->against_documents);
     free(o->redact);
+    free(o->annotations);
     *o = (struct options){0};
 }
 

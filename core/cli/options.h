@@ -27,12 +27,14 @@ enum {
     TAKES_WINDOW = 1 << 23,   /* --from --to */
     TAKES_VIRTUAL = 1 << 24,  /* --task-start --task-duration --task-failures */
     TAKES_URL = 1 << 25,      /* --alertmanager alone, of TAKES_SOURCE */
+    TAKES_DECIDE = 1 << 27,   /* --annotation --expect --at --spawner; -f is not needed */
     TAKES_RECORD = 1 << 20,   /* --interval --for --redact */
     URL_WILL_DO = 1 << 21,    /* with TAKES_DOCUMENTS: --alertmanager without any -f is enough */
     TAKES_SERVE = 1 << 12,    /* --listen --decision-log... */
     TAKES_CLUSTER = 1 << 18,  /* --kubeconfig --context */
-    TAKES_LEASE = 1 << 20,    /* --lease */
+    TAKES_LEASE = 1 << 26,    /* --lease */
     TAKES_OBJECTS = 1 << 19,  /* -A --take-taskspawners; with --store kube no -f is needed */
+    TAKES_SCAFFOLD = 1 << 29, /* --from --to; with TAKES_DOCUMENTS: -f is no must */
     READS_ITSELF = 1 << 30,   /* the verb reads its command line itself: spec_options.h */
     TAKES_EXPLAIN = 1 << 16,  /* --explain */
     TAKES_WHY = 1 << 17,      /* --at --trace */
@@ -51,8 +53,12 @@ struct options {
     int64_t timeout_us;          /* default 30 s */
     const char *phase, *message;
     const char *alert, *spawner;
+    const char *scaffold_from, *scaffold_to; /* spec new */
     const char *exec, *exec_output;
     int exec_parallel;
+    const char **annotations;    /* "name=value" */
+    size_t n_annotations;
+    const char *expect;
     const char *against, *html;
     const char **against_documents;
     size_t n_against_documents;

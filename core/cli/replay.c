@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { EXPLAINED_MAX = 10000 };
+
 struct replaying {
     struct engine engine;
     bool opened;
@@ -81,6 +83,41 @@ static int open_all(struct replaying *x, const struct options *o, struct err *e)
     return recording_open((const char *const *)o->args, o->n_args, o->from, o->to, &x->recording, e);
 }
 
+static int by_number(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* What is decided otherwise is replayed once more, explained: which line of which policy decided. The decisions are the
+ * same; explaining all of them the first time would take ten times as long. */
+static int explain(struct replaying *x, const struct options *o, struct replay_options *options, struct err *e)
+{
+    struct differences d;
+    differences_make(x->result.sides[0], x->result.sides[1], &d);
+    uint64_t *fps = xcalloc(d.n + 1, sizeof *fps);
+    size_t n = 0;
+    for (size_t i = 0; i < d.n; i++)
+        fps[i] = d.v[i].fingerprint;
+    if (d.n > 0)
+        qsort(fps, d.n, sizeof *fps, by_number);
+    for (size_t i = 0; i < d.n; i++)
+        if ((n == 0 || fps[n - 1] != fps[i]) && n < EXPLAINED_MAX)
+            fps[n++] = fps[i];
+    int rc = 0;
+    if (n > 0) {
+        options->explain = (struct judge_explain){.which = EXPLAIN_LISTED, .fingerprints = fps, .n = n};
+        recording_close(&x->recording);
+        replay_result_deinit(&x->result);
+        rc = recording_open((const char *const *)o->args, o->n_args, o->from, o->to, &x->recording, e);
+        if (rc == 0)
+            rc = replay_run(&x->engine.loop, x->recording, options, &x->result, e);
+    }
+    differences_deinit(&d);
+    free(fps);
+    return rc;
+}
+
 static int run(struct replaying *x, const struct options *o, struct err *e)
 {
     if (open_all(x, o, e) != 0)
@@ -95,6 +132,8 @@ static int run(struct replaying *x, const struct options *o, struct err *e)
         .arg = x,
     };
     int rc = replay_run(&x->engine.loop, x->recording, &options, &x->result, e);
+    if (rc == 0 && compares(o))
+        rc = explain(x, o, &options, e);
     clear_progress(x);
     for (size_t i = 0; i < recording_notes(x->recording); i++)
         say("Warning: %s", recording_note(x->recording, i));

@@ -25,7 +25,7 @@ static const char style[] =
     "--failed:#c5342b;--gone:#8a63b8;--shadow:#9aa3ad;--wait:#d39000;--storm:#f6d9d5;--added:#1a7f4b;--removed:#c5342b;"
     "--retimed:#b07400}"
     "@media(prefers-color-scheme:dark){:root{--ink:#e4e8ec;--dim:#98a2ae;--line:#353c45;--ground:#15181c;--band:#1d2126;"
-    "--made:#6ba4f5;--failed:#ef7b72;--gone:#bb9be0;--shadow:#6b7580;--wait:#e8b23a;--storm:#43262450;--added:#58c08a;"
+    "--made:#6ba4f5;--failed:#ef7b72;--gone:#bb9be0;--shadow:#6b7580;--wait:#e8b23a;--storm:#4a2b29;--added:#58c08a;"
     "--removed:#ef7b72;--retimed:#e8b23a}}"
     "*{box-sizing:border-box}body{margin:0;background:var(--ground);color:var(--ink);"
     "font:15px/1.5 system-ui,sans-serif}main{max-width:1180px;margin:0 auto;padding:24px 20px 60px}"
@@ -37,7 +37,7 @@ static const char style[] =
     "th{text-align:left;font-weight:600;color:var(--dim);border-bottom:1px solid var(--line);padding:4px 14px 4px 0}"
     "td{border-bottom:1px solid var(--line);padding:4px 14px 4px 0;vertical-align:top;overflow-wrap:anywhere}"
     "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}time,code{font-family:ui-monospace,monospace;font-size:13px}"
-    "td time{white-space:nowrap}svg{display:block;width:100%;min-width:760px;height:auto;background:var(--band);border-radius:8px}"
+    "td time,td code,.change{white-space:nowrap}.who{min-width:170px}svg{display:block;width:100%;min-width:760px;height:auto;background:var(--band);border-radius:8px}"
     "svg text{fill:var(--dim);font:11px system-ui,sans-serif}svg .name{fill:var(--ink);font-size:12px}"
     ".grid{stroke:var(--line)}.made{fill:var(--made)}.failed{fill:var(--failed)}.gone{fill:var(--gone)}"
     ".shadow{fill:var(--shadow)}.wait{fill:var(--wait);opacity:.55}.storm{fill:var(--storm)}.curve{fill:var(--dim);opacity:.35}"
@@ -434,7 +434,7 @@ static void put_differences(FILE *f, const struct replay_report *r)
         identity_format(x->fingerprint, fp);
         fprintf(f, "<tr id=d%zu><td class=\"change %s\">%s<td>", i, change_name(x->change), change_name(x->change));
         put_time(f, x->at);
-        fputs("<td>", f);
+        fputs("<td class=who>", f);
         text(f, x->alertname);
         fprintf(f, "<br><code class=dim>%s</code><br><span class=dim>", fp);
         text(f, x->who);
@@ -475,18 +475,25 @@ static void put_head(FILE *f, const struct replay_report *r)
 void replay_page(const struct replay_report *r, FILE *f)
 {
     put_head(f, r);
-    if (r->n_sides == 2)
-        put_differences(f, r);
     for (size_t i = 0; i < r->n_sides; i++) {
         fputs("<h2>", f);
         text(f, r->names[i]);
         fputs("</h2>", f);
         put_cards(f, &r->summaries[i]);
         put_time_line(f, r, i);
+        put_warnings(f, r->result->sides[i]);
+    }
+    if (r->n_sides == 2)
+        put_differences(f, r);
+    for (size_t i = 0; i < r->n_sides; i++) {
+        if (r->n_sides == 2) {
+            fputs("<h2>", f);
+            text(f, r->names[i]);
+            fputs(": figures</h2>", f);
+        }
         put_policies(f, &r->summaries[i]);
         put_decisions(f, r->result->sides[i]);
         put_tasks(f, r->result->sides[i]);
-        put_warnings(f, r->result->sides[i]);
     }
     fputs("</main></body></html>\n", f);
 }

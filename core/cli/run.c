@@ -1,5 +1,6 @@
 /* `run`: cycles for ever. The watching of single spawners is in spawner/watch.c, the taking up of changed documents in
  * cli/reload.c; here is the life of the process: start, signals, the end. */
+#include "api/health.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/election.h"
@@ -170,6 +171,15 @@ static void on_leader(void *arg, bool leads)
         watches_cancel(r->watches); /* what they still want to write is refused anyway */
 }
 
+/* A replica that stands by watches, too. */
+static void look_at_cluster(void *arg, struct health_condition *c)
+{
+    struct run *r = arg;
+    const char *why;
+    bool ready = cluster_ready(r->engine.cluster, &why);
+    health_say(c, ready, "%s", ready ? "Tasks and spawners are watched" : why);
+}
+
 static int start(struct run *r, const struct options *o, struct err *e)
 {
     if (o->exec != NULL) {
@@ -185,6 +195,7 @@ static int start(struct run *r, const struct options *o, struct err *e)
         if (election_start(&r->engine.loop, r->engine.cluster, o, on_leader, r, &r->election, e) != 0)
             return -1;
         election_tell(r->election, serve_health(r->serve), r->engine.metrics);
+        health_on_asked(health_ready(serve_health(r->serve), "cluster", "not asked yet"), look_at_cluster, r);
     }
     if (reload_start(&r->engine.loop, o, r->watches, r->engine.cluster, &r->reload, e) != 0)
         return -1;

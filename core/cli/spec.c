@@ -6,6 +6,7 @@
 #include "spec/spec_coverage.h"
 #include "spec/spec_run.h"
 #include "spec/spec_select.h"
+#include "spec/spec_watch.h"
 
 #include "base/mem.h"
 
@@ -149,6 +150,34 @@ static int read_named(struct suite *s, struct err *e)
     return 0;
 }
 
+/* "./src/?.lua;./src/?/init.lua", as a string or a list of such: becomes a list of single ones. */
+static void take_lpath(struct suite *s)
+{
+    const cJSON *given = option(s, "lpath"), *one;
+    cJSON *copy = cJSON_IsString(given) ? cJSON_CreateArray() : cJSON_Duplicate(given, true), *list = cJSON_CreateArray();
+    if (cJSON_IsString(given))
+        cJSON_AddItemToArray(copy, cJSON_CreateString(given->valuestring));
+    cJSON_ArrayForEach(one, copy)
+    {
+        const char *p = cJSON_IsString(one) ? one->valuestring : "";
+        while (*p != '\0') {
+            size_t n = strcspn(p, ";");
+            char *part = xstrndup(p, n);
+            if (n > 0) {
+                spec_reach_add_lpath(&s->reach, part);
+                cJSON_AddItemToArray(list, cJSON_CreateString(part));
+            }
+            free(part);
+            p += n + (p[n] == ';');
+        }
+    }
+    cJSON_Delete(copy);
+    if (given != NULL)
+        set(s, "lpath", list);
+    else
+        cJSON_Delete(list);
+}
+
 static int take_options(struct suite *s, struct err *e)
 {
     if (merge_config(s, e) != 0 || check_tags(s, e) != 0 || read_named(s, e) != 0)
@@ -167,12 +196,7 @@ static int take_options(struct suite *s, struct err *e)
     s->setup.options = s->options;
     s->reach.policies = text(s, "policies");
     s->reach.update_golden = flag(s, "update-golden", false);
-    const cJSON *path;
-    cJSON_ArrayForEach(path, option(s, "lpath"))
-    {
-        if (cJSON_IsString(path))
-            spec_reach_add_lpath(&s->reach, path->valuestring);
-    }
+    take_lpath(s);
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     s->setup.parallel = (size_t)number(s, "jobs", processors > 1 ? (double)processors : 1);
     return 0;
@@ -277,7 +301,7 @@ static int match_files(struct suite *s, struct err *e)
 {
     cJSON *standard = cJSON_Parse("[\"_spec\"]"), *none = cJSON_CreateArray();
     const cJSON *patterns = option(s, "pattern"), *exclude = option(s, "exclude-pattern");
-    bool cases = cJSON_GetArraySize(patterns) == 0;
+    bool cases = cJSON_GetArraySize(patterns) == 0 || cJSON_Compare(patterns, standard, true); /* .busted's default, too */
     if (cJSON_GetArraySize(patterns) == 0)
         patterns = standard;
     if (!cJSON_IsArray(exclude))
@@ -426,11 +450,13 @@ static int exit_code(struct suite *s, const struct spec_run_end *end)
     double least = number(s, "coverage-min", -1);
     if (end->bug)
         return verb_fail(&end->e), EXIT_USAGE;
-    if (t->n[SPEC_FAILURE] + t->n[SPEC_ERROR] > 0)
+    if (end->helper)
+        return verb_fail(&end->e), EXIT_FAILED;
+    if (end->n[SPEC_FAILURE] + end->n[SPEC_ERROR] > 0)
         return EXIT_FAILED;
     if (s->setup.list)
         return EXIT_DONE;
-    if (t->tests == 0 && !flag(s, "allow-empty", false)) {
+    if (end->tests == 0 && !flag(s, "allow-empty", false)) {
         say("Error: no test ran%s", t->files == 0 ? ": no file fits the pattern (see --pattern)" : "");
         return EXIT_FAILED;
     }
@@ -464,7 +490,7 @@ static int run_once(struct suite *s, struct spec_run_end *end, struct err *e)
         end->totals.seed = s->setup.seed;
         end->totals.shuffled = shuffled;
         spec_run(&s->setup, end);
-        for (size_t k = 0; k < s->n_outs && (i == runs || end->totals.stopped); k++)
+        for (size_t k = 0; k < s->n_outs; k++)
             s->outs[k].format->end(&s->outs[k], &end->totals, s->coverage);
     }
     return close_outs(s, e);
@@ -502,39 +528,79 @@ static int suite_open(struct suite *s, struct err *e)
     return rc;
 }
 
-static int run_suite(struct suite *s, struct err *e)
+/* What --watch looks at: all that specs may read. */
+static void watch_files(const struct suite *s, struct spec_watch *w)
+{
+    spec_watch_clear(w);
+    for (size_t i = 0; i < s->reach.n_roots; i++)
+        spec_watch_add(w, s->reach.roots[i]);
+    for (size_t i = 0; i < s->reach.n_lpath; i++)
+        spec_watch_add(w, s->reach.lpath[i]);
+    static const char *const options[] = {"policies", "helper", "config-file", "exclude-names-file"};
+    static const char *const standard[] = {"policies", "src", ".busted"};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (text(s, options[i]) != NULL)
+            spec_watch_add(w, text(s, options[i]));
+    for (size_t i = 0; i < sizeof standard / sizeof *standard; i++)
+        spec_watch_add(w, standard[i]);
+    spec_watch_look(w); /* what changes from now on counts, also while it runs */
+}
+
+static int run_suite(struct suite *s, struct spec_watch *w, struct err *e)
 {
     struct spec_run_end end = {0};
-    if (find_files(s, e) != 0 || match_files(s, e) != 0 || order_files(s, e) != 0)
-        return -1;
-    if (run_once(s, &end, e) != 0)
+    int rc = find_files(s, e);
+    watch_files(s, w);
+    if (rc != 0 || match_files(s, e) != 0 || order_files(s, e) != 0 || run_once(s, &end, e) != 0)
         return -1;
     return exit_code(s, &end);
 }
 
-int verb_spec(int argc, char **argv)
+/* Takes the options. */
+static int run_with(cJSON *options, struct spec_watch *w)
 {
-    struct suite s = {0};
+    struct suite s = {.options = options};
     struct err e = {0};
-    if (spec_options_parse(argc, argv, &s.options, &e) != 0)
-        return verb_fail(&e);
-    if (flag(&s, "help", false)) {
-        spec_options_help();
-        cJSON_Delete(s.options);
-        return EXIT_DONE;
-    }
-    if (text(&s, "directory") != NULL && chdir(text(&s, "directory")) != 0) {
-        err_set(&e, ERR_USAGE, "--directory %s: %s", text(&s, "directory"), strerror(errno));
-        cJSON_Delete(s.options);
-        return verb_fail(&e);
-    }
     int rc = suite_open(&s, &e);
     if (rc == 0)
         rc = take_options(&s, &e);
     if (rc == 0)
-        rc = run_suite(&s, &e);
+        rc = run_suite(&s, w, &e);
     if (rc < 0)
         rc = verb_fail(&e);
     suite_close(&s);
+    return rc;
+}
+
+int verb_spec(int argc, char **argv)
+{
+    cJSON *options = NULL;
+    struct err e = {0};
+    struct spec_watch w = {0};
+    if (argc > 1 && strcmp(argv[1], "new") == 0)
+        return spec_new(argc - 1, argv + 1);
+    if (spec_options_parse(argc, argv, &options, &e) != 0)
+        return verb_fail(&e);
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(options, "help"))) {
+        spec_options_help();
+        cJSON_Delete(options);
+        return EXIT_DONE;
+    }
+    const char *directory = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(options, "directory"));
+    if (directory != NULL && chdir(directory) != 0) {
+        err_set(&e, ERR_USAGE, "--directory %s: %s", directory, strerror(errno));
+        cJSON_Delete(options);
+        return verb_fail(&e);
+    }
+    bool watch = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(options, "watch"));
+    int rc = run_with(cJSON_Duplicate(options, true), &w);
+    while (watch && rc != EXIT_USAGE) {
+        printf("\nwaiting for a change; Ctrl-C ends it\n");
+        fflush(stdout);
+        spec_watch_wait(&w);
+        rc = run_with(cJSON_Duplicate(options, true), &w);
+    }
+    spec_watch_clear(&w);
+    cJSON_Delete(options);
     return rc;
 }

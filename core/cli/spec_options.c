@@ -58,7 +58,7 @@ static const struct row {
     {0, FLAG, "lazy", NULL, "setup and teardown are lazy"},
     {0, FLAG, "auto-insulate", NULL, "--no-auto-insulate: all files in one worker, one after the other"},
     {0, TEXT, "helper", "FILE", "Lua that runs before each file"},
-    {'X', EXTRA, "Xhelper", "helper VALUE", "-Xhelper VALUE: an argument for the helper; repeatable"},
+    {'X', EXTRA, "Xhelper", "helper VALUE", "-Xhelper VALUE: arguments for the helper (a,b is two); repeatable"},
     {'e', LIST, "e", "LUA", "-e LUA: run it before each file; repeatable"},
     {'m', LIST, "lpath", "PATH", "where require looks, such as ./src/?.lua"},
     {'c', FLAG, "coverage", NULL, "count the lines run and the decisions made"},
@@ -160,7 +160,7 @@ static int take_extra(cJSON *o, const char *what, int argc, char **argv, struct 
     if (optind >= argc)
         return err_set(e, ERR_USAGE, "option -Xhelper wants a value");
     const char *value = argv[optind++];
-    add(o, "Xhelper", value, strlen(value));
+    add_tags(o, "Xhelper", value);
     return 0;
 }
 

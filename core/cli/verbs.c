@@ -69,6 +69,20 @@ const struct verb verbs[] = {
      "  alertspawner check -f examples/ --policies policies.d\n"
      "  alertspawner check --policies policies.d",
      TAKES_DOCUMENTS | TAKES_POLICIES | POLICIES_WILL_DO, 0, 0, verb_check},
+    {"bench", "What the hooks of policies cost over a recording.", "RECORDING... -f FILE [--policies DIR]",
+     "Replays the recording twice, for time and memory and for exact instructions, and prints of every hook of every policy\n"
+     "the median, the 99th percentile and the most of one call, what one alert costs altogether, and the share of its\n"
+     "budget that the dearest call took. Warns when that is more than half.\n\n"
+     "Example:\n  alertspawner bench monday -f examples/ --policies policies.d",
+     TAKES_DOCUMENTS | TAKES_URL | TAKES_POLICIES | TAKES_OUTPUT | TAKES_WINDOW, 1, 1000, verb_bench},
+    {"decide", "What becomes of an alert with these labels.", "LABEL=VALUE... [--policies DIR] [-f FILE] [--expect keep|drop]",
+     "Judges one alert that fires since five minutes and never had a Task, and says how the decision came about. Without -f\n"
+     "a document that selects everything stands in. With --expect it exits 1 when another decision is made: a test in one\n"
+     "line. --at makes it another time.\n\n"
+     "Examples:\n"
+     "  alertspawner decide alertname=DiskFull severity=info --policies policies.d --expect drop:noise\n"
+     "  alertspawner decide alertname=DiskFull team=db --policies policies.d --at 2026-03-07T03:00:00Z",
+     TAKES_DOCUMENTS | TAKES_POLICIES | TAKES_OUTPUT | TAKES_DECIDE, 1, 1000, verb_decide},
     {"record", "Save what an Alertmanager answers, for replay.", "DIR --alertmanager URL | -f FILE",
      "Asks every --interval for all firing alerts, whatever the documents select, and appends each answer to the\n"
      "recording DIR; failed polls are recorded as such. Ends after --for, or with SIGINT or SIGTERM; started again it goes\n"

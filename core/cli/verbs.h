@@ -12,12 +12,15 @@ int verb_get(const struct options *o);
 int verb_finish(const struct options *o);
 int verb_delete(const struct options *o);
 int verb_render(const struct options *o);
+int verb_bench(const struct options *o);
+int verb_decide(const struct options *o);
 int verb_record(const struct options *o);
 int verb_replay(const struct options *o);
 int verb_check(const struct options *o);
 int verb_why(const struct options *o);
 int verb_version(const struct options *o);
 int verb_spec(int argc, char **argv); /* also 3: less covered than asked for */
+int spec_new(int argc, char **argv);  /* its "new" */
 
 extern const struct verb verbs[]; /* ended by a NULL name */
 

@@ -22,7 +22,8 @@ struct kube_call *call_create(struct kube_client *c, enum call_kind kind, const 
     call->method = method;
     call->url = xasprintf("%s%s", c->config->server, path);
     call->what = xasprintf("%s %.*s", method, (int)strcspn(path, "?"), path);
-    call->deadline = clock_running() + (timeout_us > 0 ? timeout_us : c->timeout_us);
+    call->began = clock_running();
+    call->deadline = call->began + (timeout_us > 0 ? timeout_us : c->timeout_us);
     free(path);
     return call;
 }
@@ -44,6 +45,8 @@ void call_free(struct kube_call *call)
         list_reader_deinit(&call->list);
     else if (call->kind == CALL_WATCH)
         watch_reader_deinit(&call->watch);
+    if (call->answer.data != NULL)
+        explicit_bzero(call->answer.data, call->answer.cap); /* it may be a Secret */
     buf_free(&call->answer);
     free(call->url);
     free(call->what);
@@ -60,8 +63,39 @@ static void unlink_call(struct kube_call *call)
         call->client->last = call->link;
 }
 
+void kube_client_observe(struct kube_client *c, kube_observe_cb *observe, void *arg)
+{
+    c->observe = observe;
+    c->observe_arg = arg;
+}
+
+static const char *verb_of(const struct kube_call *call)
+{
+    static const char *const verbs[][2] = {
+        {"GET", "get"}, {"POST", "create"}, {"PUT", "update"}, {"PATCH", "patch"}, {"DELETE", "delete"}};
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (strcmp(call->method, verbs[i][0]) == 0 && call->kind == CALL_OBJECT)
+            return verbs[i][1];
+    return "list";
+}
+
+static void tell(const struct kube_call *call, const struct err *e)
+{
+    struct kube_client *c = call->client;
+    struct kube_observation o = {
+        .verb = verb_of(call),
+        .resource = call->resource,
+        .status = call->status,
+        .kind = e != NULL ? e->kind : ERR_NONE,
+        .took_us = clock_running() - call->began,
+    };
+    if (call->resource != NULL && c->observe != NULL)
+        c->observe(c->observe_arg, &o);
+}
+
 void call_complete(struct kube_call *call, cJSON *object, const struct err *e)
 {
+    tell(call, e);
     unlink_call(call);
     switch (call->kind) {
     case CALL_OBJECT:

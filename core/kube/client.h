@@ -15,6 +15,8 @@
  *
  * After ERR_TIMEOUT or ERR_UNREACHABLE of a write it is NOT KNOWN whether the server has carried it out, nor whether it
  * still will: who needs to know reads the object, and repeats only what a name, uid or resourceVersion makes harmless.
+ * (libcurl itself sends a request once more when a kept connection was closed before a byte of the answer came: so
+ * ERR_EXISTS and ERR_CONFLICT, too, may be about our own write.)
  * Sentences hold the server's Status message (cut, control characters escaped), the method and the path; never a
  * credential, never any other body. */
 #pragma once
@@ -41,8 +43,19 @@ struct kube_client_options {
 /* Takes the config (freed with the client, also on -1). */
 int kube_client_create(uv_loop_t *loop, struct kube_config *config, const struct kube_client_options *options,
                        struct kube_client **client_r, struct err *e);
-/* What is in flight completes with ERR_CONFLICT "cancelled" first; then the loop must run until it is empty. */
+/* What is in flight completes with ERR_CONFLICT "cancelled" first; then the loop must run until it is empty. Informers,
+ * leases and events are freed before. */
 void kube_client_free(struct kube_client **client);
+/* Told of every question about a resource that has ended, watches excepted: for metrics. The words are literals ("get",
+ * "list", "create", "update", "patch", "delete") and the resource's plural. */
+struct kube_observation {
+    const char *verb, *resource;
+    long status;        /* 0: no answer; then `kind` says why */
+    enum err_kind kind;
+    int64_t took_us;    /* waiting for its turn and for a throttled server included */
+};
+typedef void kube_observe_cb(void *arg, const struct kube_observation *o);
+void kube_client_observe(struct kube_client *c, kube_observe_cb *observe, void *arg); /* NULL: nobody */
 const struct kube_config *kube_client_config(const struct kube_client *c);
 
 /* ---- what there is ---- */

@@ -22,6 +22,8 @@ struct kube_call {
     bool urgent, once, cancelled;
     /* the request */
     const char *method;
+    const char *resource; /* its plural; NULL: it is about none, or a watch */
+    int64_t began;
     char *url, *what; /* what: "GET /api/..." for sentences */
     char *body;
     const char *content_type;
@@ -58,6 +60,8 @@ struct kube_client {
     int flying, max_parallel;
     int64_t timeout_us;
     bool closing;
+    kube_observe_cb *observe;
+    void *observe_arg;
     char **headers; /* of impersonation; NULL-terminated */
 };
 

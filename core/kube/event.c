@@ -208,6 +208,7 @@ static cJSON *make_event(const struct kube_events *ev, const struct kube_object_
     return o;
 }
 
+static char *make_note(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
 static char *make_note(const char *fmt, va_list ap)
 {
     char *text = NULL;

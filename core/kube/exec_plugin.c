@@ -6,6 +6,8 @@
 #include "kube/client.h"
 #include "kube/kubeconfig.h"
 
+#include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -251,6 +253,16 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
         end(p);
 }
 
+/* libcurl's own socket pairs are not close-on-exec, and it makes new ones whenever it likes. */
+static void keep_descriptors(void)
+{
+    if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+        return;
+    long n = sysconf(_SC_OPEN_MAX); /* an old kernel */
+    for (int fd = 3; fd < (n > 0 && n < 65536 ? (int)n : 65536); fd++)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 static int spawn(struct exec_plugin *p, struct err *e)
 {
     const struct kube_exec *x = p->config->exec;
@@ -271,6 +283,7 @@ static int spawn(struct exec_plugin *p, struct err *e)
     uv_process_options_t o = {.file = x->command, .args = argv, .env = env, .stdio = streams, .stdio_count = 3,
                               .exit_cb = on_ended, .flags = p->own_group ? UV_PROCESS_DETACHED : 0};
     p->handles = 3;
+    keep_descriptors();
     int rc = uv_spawn(p->out.loop, &p->process, &o);
     for (char **v = env; *v != NULL; v++)
         secret_free_text(*v);

@@ -90,6 +90,7 @@ static int start(struct kube_client *c, const char *method, const struct kube_re
         add_query(&path, "force", force ? "true" : NULL);
     }
     struct kube_call *call = call_create(c, CALL_OBJECT, method, buf_take(&path), o->timeout_us);
+    call->resource = ref->resource->plural;
     call->urgent = o->urgent;
     call->once = o->once;
     call->on_object = done;
@@ -184,6 +185,7 @@ int kube_list(struct kube_client *c, const struct kube_ref *ref, const struct ku
     add_query(&path, "resourceVersion", l->resource_version);
     struct kube_call *call = call_create(c, CALL_LIST, "GET", buf_take(&path),
                                          l->timeout_us > 0 ? l->timeout_us : LIST_TIMEOUT_S * MOMENT_SECOND);
+    call->resource = ref->resource->plural;
     list_reader_init(&call->list, l->on_item, l->arg);
     call->on_page = l->done;
     call->arg = l->arg;

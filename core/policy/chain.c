@@ -91,6 +91,39 @@ size_t chain_bytes(const struct chain *c)
     return n;
 }
 
+static bool is_plain(const struct chain *c, size_t i)
+{
+    static const char base[] = "default.lua:";
+    const struct chain_link *l = &c->links[i];
+    bool of_text = l->hook == HOOK_KEY || l->hook == HOOK_PRIORITY || l->hook == HOOK_TITLE || l->hook == HOOK_BODY;
+    bool more = i + 1 < c->n_links && c->links[i + 1].depth > 0;
+    bool fell = i > 0 && c->links[i - 1].hook == l->hook && (c->links[i - 1].bits & CHAIN_FELL) != 0;
+    return of_text && l->depth == 0 && !more && !fell && (l->bits & CHAIN_STAND_IN) == 0 && l->error[0] == '\0' &&
+           strncmp(l->by, base, sizeof base - 1) == 0;
+}
+
+void chain_fold(struct chain *c, struct buf *names)
+{
+    size_t left = 0;
+    uint32_t named = 0;
+    for (size_t i = 0; i < c->n_links; i++) {
+        if (!is_plain(c, i)) {
+            if (left != i) {
+                c->links[left] = c->links[i];
+                c->links[i] = (struct chain_link){.by = NULL, .bits = c->links[left].bits, .hook = c->links[left].hook};
+            }
+            left++;
+            continue;
+        }
+        if ((named & 1u << c->links[i].hook) == 0)
+            buf_addf(names, "%s%s", named != 0 ? ", " : "", black_box_hook_name(c->links[i].hook));
+        named |= 1u << c->links[i].hook;
+        link_free(&c->links[i]);
+        c->links[i] = (struct chain_link){.hook = c->links[i].hook};
+    }
+    c->n_links = left;
+}
+
 const char *chain_fit_name(uint32_t fit)
 {
     static const char *const names[FIT_COUNT] = {"no", "chosen", "later", "broken", "only when named", "not the named one"};

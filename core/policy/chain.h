@@ -76,6 +76,10 @@ void chain_write(const struct chain *c, struct buf *b);
 /* Checks every field. -1: nonsense, `e` says what, and *c_r is empty. */
 int chain_read(struct wire_reader *r, struct chain *c_r, struct err *e);
 
+/* Takes out the links of key, priority, title and body where the default policy alone spoke: nobody asks about those. Their
+ * names, as "key, title", are appended to `names`. */
+void chain_fold(struct chain *c, struct buf *names);
+
 /* For a person, some lines, each begun with `indent` and ended:
  *
  *     filter    false  canary: by hand   payments.lua:4

@@ -139,6 +139,31 @@ static void a_person_can_read_it(void **state)
     buf_free(&b);
 }
 
+static void what_nobody_asks_about_is_folded(void **state)
+{
+    (void)state;
+    struct chain c = whole(), mine = {0};
+    struct buf b = {0}, names = {0}, text = {0};
+    struct err e = {0};
+    struct chain_link more[] = {links[0], links[1], links[5], links[4], links[3]};
+    more[2].hook = HOOK_KEY, more[2].bits = CHAIN_DECIDED;   /* goes */
+    more[4].depth = 0, more[4].hook = HOOK_BODY;             /* goes */
+    more[3].hook = HOOK_PRIORITY;                            /* failed: stays */
+    c.links = more;
+    c.n_links = sizeof more / sizeof *more;
+    chain_write(&c, &b);
+    struct wire_reader r = {b.data, b.data + b.len, false};
+    assert_int_equal(chain_read(&r, &mine, &e), 0);
+    chain_fold(&mine, &names);
+    assert_string_equal(names.data, "key, body");
+    assert_int_equal(mine.n_links, 3);
+    chain_text(&mine, "", &text);
+    assert_non_null(strstr(text.data, "filter    10-payments.lua:4"));
+    assert_non_null(strstr(text.data, "priority  10-payments.lua:12  policy.error"));
+    chain_clear(&mine);
+    buf_free(&b), buf_free(&names), buf_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +171,7 @@ int main(void)
         cmocka_unit_test(nothing_else_does),
         cmocka_unit_test(numbers_are_numbers),
         cmocka_unit_test(a_person_can_read_it),
+        cmocka_unit_test(what_nobody_asks_about_is_folded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,7 @@
 enum {
     GATE_PARALLEL = 2,
     GATE_TEST_US = 2 * 1000 * 1000,  /* of one test */
-    GATE_FILE_US = 10 * 1000 * 1000, /* of one file */
+    GATE_FILE_US = 10 * 1000 * 1000, /* of one file; both are processor time */
     GATE_ALL_US = 60 * 1000 * 1000,  /* of all of them; what has not run then has failed */
 };
 

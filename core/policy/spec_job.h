@@ -13,7 +13,8 @@ enum {
     SPEC_EVENTS_MAX = 200 * 1000,
     SPEC_TOLD_MAX = 64 * 1024 * 1024, /* bytes that one file may tell */
     SPEC_GRACE_US = 3 * 1000 * 1000,  /* beyond its time-out: then the worker itself has failed to end a test */
-    SPEC_STILL_US = 60 * 1000 * 1000, /* without a time-out of tests: this long without any sign of life */
+    SPEC_WALL_FACTOR = 6,
+    SPEC_STILL_US = 60 * 1000 * 1000, /* of the wall clock without any sign of life */
 };
 
 struct spec_job_owner {
@@ -32,7 +33,8 @@ struct spec_job_setup {
     struct judge_limits limits;
     const cJSON *options; /* for the runner: see lua/spec/main.lua; only needed during the call */
     int64_t test_us;      /* of one test; 0: none */
-    int64_t whole_us;     /* of the whole file; 0: no limit but the kernel's on the worker's CPU time */
+    int64_t whole_us;     /* processor time of the whole file, and SPEC_WALL_FACTOR times as much of the wall clock; 0: no limit
+                             but the kernel's on the worker's processor time */
 };
 
 struct spec_job;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -116,6 +117,16 @@ struct black_box worker_box(const struct worker *w)
                               .hook = b->hook,
                               .policy = b->policy,
                               .instructions = b->instructions};
+}
+
+int64_t worker_cpu_us(const struct worker *w)
+{
+    clockid_t clock;
+    struct timespec t;
+    /* not reaped: the number is still its own */
+    if (!w->running || clock_getcpuclockid(w->process.pid, &clock) != 0 || clock_gettime(clock, &t) != 0)
+        return -1;
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
 void worker_be_nice(struct worker *w)

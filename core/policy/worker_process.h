@@ -50,6 +50,8 @@ int worker_start(uv_loop_t *loop, const char *path, const struct worker_owner *o
 void worker_own(struct worker *w, const struct worker_owner *owner, void *arg); /* a new owner */
 void worker_send(struct worker *w, struct buf *frames);                         /* takes the bytes */
 struct black_box worker_box(const struct worker *w);
+/* Processor time that it has used, in microseconds; -1: it has ended. */
+int64_t worker_cpu_us(const struct worker *w);
 /* Lets every other process go first from now on. */
 void worker_be_nice(struct worker *w);
 /* `dead` follows later. Frames that had been written are still handed over, except after WORKER_NONSENSE. */

@@ -12,6 +12,7 @@
 #include "policy/worker_pool.h"
 #include "replay/history.h"
 #include "replay/recording.h"
+#include "spawner/cycle.h"
 #include "spawner/spawner.h"
 #include "tasks/virtual/virtual.h"
 
@@ -31,6 +32,9 @@ struct replay_options {
     struct worker_pool *pool;
     struct virtual_options tasks; /* but for its callback */
     struct judge_limits limits;
+    struct judge_explain explain; /* of the cycles; zero: nothing is */
+    /* Told of every row of every complete cycle, of all sides; may be NULL. */
+    void (*row)(void *arg, struct cycle *c, size_t row);
     /* Called now and then, for a progress line; may be NULL. */
     void (*progress)(void *arg, moment_t now, uint32_t polls, uint64_t tasks);
     void *arg;

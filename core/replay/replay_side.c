@@ -4,7 +4,9 @@
 #include "alerts/poll.h"
 #include "base/mem.h"
 #include "policy/policy_health.h"
+#include "policy/chain.h"
 #include "spawner/cycle.h"
+#include "spawner/decision.h"
 #include "spawner/watch.h"
 
 #include <stdlib.h>
@@ -27,6 +29,7 @@ enum target { TARGET_NONE, TARGET_UNTIL, TARGET_DELIVER };
 struct side {
     struct poll_source source; /* first */
     const struct replay_side *of;
+    const struct replay_options *options;
     const struct last_answers *answers;
     struct cycle_env env;
     struct virtual_store *store;
@@ -124,6 +127,24 @@ static void on_event(void *arg, enum virtual_event event, const char *ns, const 
 
 static void side_step(struct side *s);
 
+/* Where it was decided: the line of the hook that had the last word, if the row was explained, else the policy's file. What
+ * a limit decides stands in no hook. */
+static const char *where_of(const struct cycle *c, size_t i, const struct cycle_row *row)
+{
+    const struct chain *chain = decision_chain(c, i);
+    const char *where = row->policy_file;
+    bool member = strcmp(row->reason, reason_code(REASON_GROUP_MEMBER)) == 0;
+    if (chain == NULL || row->verdict == VERDICT_WAIT)
+        return where;
+    for (size_t k = 0; k < chain->n_links; k++) {
+        const struct chain_link *l = &chain->links[k];
+        bool decides = member ? l->hook == HOOK_KEY : l->hook == HOOK_FILTER || l->hook == HOOK_RETRIGGER || l->hook == HOOK_RESOLVE;
+        if (*l->by != '\0' && (*l->error != '\0' || (decides && (l->bits & CHAIN_DECIDED))))
+            where = l->by;
+    }
+    return where;
+}
+
 static void tell_rows(struct side *s, uint32_t spawner, struct cycle *c)
 {
     struct cycle_row row;
@@ -139,10 +160,12 @@ static void tell_rows(struct side *s, uint32_t spawner, struct cycle *c)
             .reason = row.reason,
             .detail = row.detail,
             .policy = row.policy,
-            .where = row.policy_file,
+            .where = where_of(c, i, &row),
             .task = row.task,
         };
         history_row(s->history, &told, s->now);
+        if (s->options->row != NULL)
+            s->options->row(s->options->arg, c, i);
     }
     history_cycle_end(s->history, spawner, s->now);
 }
@@ -307,6 +330,7 @@ int side_create(uv_loop_t *loop, struct worker_pool *pool, const struct replay_s
     store->ops->watch(store, on_changed, s);
     s->source.start = source_start;
     s->of = of;
+    s->options = options;
     s->answers = answers;
     s->idle = idle;
     s->arg = arg;
@@ -332,6 +356,7 @@ int side_create(uv_loop_t *loop, struct worker_pool *pool, const struct replay_s
         .store = store,
         .policies = of->policies,
         .limits = options->limits,
+        .explain = options->explain,
     };
     *side_r = s;
     return 0;

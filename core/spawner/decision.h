@@ -20,6 +20,9 @@ cJSON *decision_make(struct cycle *c, size_t row);
 /* Appends it as one line with its newline: the decision log. */
 void decision_line(struct cycle *c, size_t row, struct buf *line);
 
+/* How it came about, as long as the cycle lives; NULL: it was not explained. */
+const struct chain *decision_chain(const struct cycle *c, size_t row);
+
 /* The members `policies`, `chain` and `trace`, for who has a chain without a cycle. With the alert, names that a hook read
  * in vain come with the one that they may mean; NULL: without. */
 struct alert;

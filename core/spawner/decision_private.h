@@ -4,8 +4,6 @@
 #include "spawner/cycle_private.h"
 #include "spawner/decision.h"
 
-/* NULL: it was not explained. */
-const struct chain *decision_chain(const struct cycle *c, size_t row);
 /* Appends the sentence, or nothing when it has its Task. */
 void decision_would_change(struct cycle *c, size_t n, const struct cycle_row *row, struct buf *b);
 /* The member `labels`. */

@@ -180,8 +180,14 @@ static void add_decision(struct buf *b, const cJSON *d, const char *now)
     }
     add_choices(b, &c);
     if (c.n_links > 0) {
+        struct buf plain = {0};
+        if (c.n_steps == 0) /* who traces wants to see all */
+            chain_fold(&c, &plain);
         buf_adds(b, "  what its hooks said:\n");
         chain_text(&c, "    ", b);
+        if (plain.len > 0)
+            buf_addf(b, "    (%s: by the default policy)\n", plain.data);
+        buf_free(&plain);
     }
     if (c.n_steps > 0) {
         buf_adds(b, "  the lines that were executed:\n");

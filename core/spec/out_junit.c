@@ -89,6 +89,9 @@ static void close_suite(struct spec_out *o)
              o->n[SPEC_FAILURE], o->n[SPEC_ERROR], o->n[SPEC_PENDING], o->n[SPEC_PENDING], o->file_seconds);
     buf_add(b, o->file.data, o->file.len);
     buf_adds(b, "  </testsuite>\n");
+    for (size_t i = 0; i < SPEC_STATUSES; i++)
+        o->all[i] += o->n[i];
+    o->all_seconds += o->file_seconds;
     buf_clear(&o->file);
     memset(o->n, 0, sizeof o->n);
     o->in_file = 0;
@@ -131,11 +134,11 @@ static void junit_end(struct spec_out *o, const struct spec_totals *t, const str
         return;
     size_t n = 0;
     for (size_t i = 0; i < SPEC_STATUSES; i++)
-        n += t->n[i];
+        n += o->all[i];
     fprintf(o->f,
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
             "skipped=\"%zu\" time=\"%.6f\">\n",
-            n, t->n[SPEC_FAILURE], t->n[SPEC_ERROR], t->n[SPEC_PENDING], t->seconds);
+            n, o->all[SPEC_FAILURE], o->all[SPEC_ERROR], o->all[SPEC_PENDING], o->all_seconds);
     if (o->later.len > 0)
         fwrite(o->later.data, 1, o->later.len, o->f);
     fputs("</testsuites>\n", o->f);

@@ -36,6 +36,10 @@ static void tap_event(struct spec_out *o, const char *kind, const cJSON *m)
             fputs(text, o->f);
         return;
     }
+    if (strcmp(kind, "test_start") == 0 && o->verbose && member_number(m, "line") > 0) {
+        fprintf(o->f, "# %s @ %d: ", member_text(m, "short"), (int)member_number(m, "line"));
+        print_name(o->f, member_text(m, "name"));
+    }
     if (spec_event_status(kind, m, &status) != 0)
         return;
     size_t n = ++o->n_tests;
@@ -61,9 +65,9 @@ static void tap_event(struct spec_out *o, const char *kind, const cJSON *m)
 
 static void tap_end(struct spec_out *o, const struct spec_totals *t, const struct spec_coverage_sum *c)
 {
-    (void)c;
-    if (t->run == t->runs || t->stopped)
-        fprintf(o->f, "1..%zu\n", o->n_tests);
+    (void)t, (void)c;
+    fprintf(o->f, "1..%zu\n", o->n_tests);
+    o->n_tests = 0; /* each round of --repeat is counted anew */
 }
 
 const struct spec_format spec_format_tap = {"tap", "Test Anything Protocol, as busted's", tap_begin, tap_event, tap_end};

@@ -166,7 +166,13 @@ static void add_details(struct spec_out *o, enum spec_status status, const cJSON
     if (status == SPEC_PENDING) {
         spec_print_text(f, member_text(m, "pending"), "");
     } else {
+        const cJSON *also;
         spec_print_text(f, member_text(m, "message"), "");
+        cJSON_ArrayForEach(also, cJSON_GetObjectItemCaseSensitive(m, "also"))
+        {
+            if (cJSON_IsString(also))
+                spec_print_text(f, also->valuestring, "and then: ");
+        }
         print_diff(o, f, m);
         print_decisions(f, m);
         if (member_has_text(m, "seed") || cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(m, "seed")))

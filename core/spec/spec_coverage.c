@@ -154,7 +154,7 @@ double spec_coverage_percent(const struct spec_coverage_sum *sum)
         run += count_run(&sum->files[i]);
         all += sum->files[i].n;
     }
-    return percent(run, all);
+    return all == 0 ? 0 : percent(run, all); /* nothing was tested: that is no full coverage */
 }
 
 /* "12, 14-17" */

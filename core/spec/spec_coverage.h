@@ -14,7 +14,7 @@ void spec_coverage_sum_free(struct spec_coverage_sum **sum);
 bool spec_coverage_take(struct spec_coverage_sum *sum, const char *kind, const cJSON *members);
 /* Lines of specs themselves do not count. */
 void spec_coverage_ignore(struct spec_coverage_sum *sum, const char *file);
-/* Per cent of the lines, 0 to 100; 100 when there are none. */
+/* Per cent of the lines, 0 to 100; 0 when there are none. */
 double spec_coverage_percent(const struct spec_coverage_sum *sum);
 void spec_coverage_print(const struct spec_coverage_sum *sum, FILE *f);
 cJSON *spec_coverage_json(const struct spec_coverage_sum *sum);

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const module_dirs[] = {"/usr/local/share/lua/5.4", "/usr/share/lua/5.4"};
+static const char *const module_dirs[] = {"/usr/local/share/lua", "/usr/share/lua"};
 enum { PLACES_MAX = 64 };
 
 /* Directories in which a name is looked for, in order. */

@@ -21,7 +21,7 @@ struct spec_coverage_sum;
 enum spec_status { SPEC_SUCCESS, SPEC_FAILURE, SPEC_ERROR, SPEC_PENDING, SPEC_STATUSES };
 
 struct spec_totals {
-    size_t n[SPEC_STATUSES]; /* tests, and problems outside of tests */
+    size_t n[SPEC_STATUSES]; /* tests, and problems outside of tests; of this round */
     size_t tests;            /* that ran or are pending */
     size_t files;
     double seconds;
@@ -54,8 +54,8 @@ struct spec_out {
     size_t n_tests, n_dots;
     struct buf later; /* what is written at the end */
     struct buf file;  /* the suite in hand */
-    size_t n[SPEC_STATUSES], in_file;
-    double file_seconds;
+    size_t n[SPEC_STATUSES], in_file, all[SPEC_STATUSES];
+    double file_seconds, all_seconds;
     char *suite;
     bool shown; /* a line of progress stands there */
 };

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct event {
     char *kind;
@@ -39,8 +40,10 @@ struct run {
     struct spec_run_end *end;
     struct file *files;
     size_t n, next, reported, running;
+    size_t last; /* with totals.stopped: the last file that is reported */
     struct spec_totals totals;
     bool stopping;
+    bool together; /* all files are in the first one's worker */
     int64_t test_us;
 };
 
@@ -71,12 +74,36 @@ static cJSON *runner_options(const struct run *r, const char *path, const char *
     cJSON_AddStringToObject(o, "source", source);
     cJSON_AddNumberToObject(o, "seed", (double)r->setup->seed);
     cJSON_AddNumberToObject(o, "timeout", (double)r->test_us / MOMENT_SECOND);
+    cJSON_AddNumberToObject(o, "round", r->totals.run);
+    cJSON_AddNumberToObject(o, "rounds", r->totals.runs);
+    char *cwd = getcwd(NULL, 0);
+    cJSON_AddStringToObject(o, "cwd", cwd != NULL ? cwd : ".");
+    free(cwd);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const cJSON *v = option(r, names[i].ours);
         if (v != NULL)
             cJSON_AddItemToObject(o, names[i].runner, cJSON_Duplicate(v, true));
     }
     return o;
+}
+
+/* With --no-auto-insulate all files run in one worker, the others behind the first. */
+static int add_more_files(const struct run *r, cJSON *options, struct err *e)
+{
+    cJSON *more = cJSON_AddArrayToObject(options, "more_files");
+    for (size_t i = 1; i < r->setup->n_files; i++) {
+        struct buf source = {0};
+        if (spec_file_read(r->setup->files[i], &source, e) != 0) {
+            buf_free(&source);
+            return -1;
+        }
+        cJSON *file = cJSON_CreateObject();
+        cJSON_AddStringToObject(file, "file", r->setup->files[i]);
+        cJSON_AddStringToObject(file, "source", source.data != NULL ? source.data : "");
+        cJSON_AddItemToArray(more, file);
+        buf_free(&source);
+    }
+    return 0;
 }
 
 /* ---- reporting ---- */
@@ -94,13 +121,22 @@ static void report(struct run *r, const char *kind, const cJSON *members)
         err_set(&r->end->e, ERR_BUG, "the spec runner has failed: %s", member_text(members, "message"));
         return;
     }
+    if (strcmp(kind, "helper_error") == 0) { /* in busted's words; every file would say the same */
+        if (r->end->e.kind == ERR_NONE)
+            err_set(&r->end->e, ERR_INVALID, "failed running the specified helper (%s), error: %s",
+                    member_text(members, "file"), member_text(members, "message"));
+        r->end->helper = r->stopping = true;
+        return;
+    }
     if (spec_coverage_take(r->setup->coverage, kind, members))
         return;
     if (spec_event_status(kind, members, &status) == 0) {
         r->totals.n[status]++;
         r->totals.tests += strcmp(kind, "test_end") == 0;
-        if (counts_as_failure(status) && cJSON_IsFalse(option(r, "keep-going")))
+        if (counts_as_failure(status) && cJSON_IsFalse(option(r, "keep-going")) && !r->totals.stopped) {
             r->stopping = r->totals.stopped = true;
+            r->last = r->reported; /* its file is told to the end, and no other */
+        }
     }
     for (size_t i = 0; i < r->setup->n_outs; i++)
         r->setup->outs[i].format->event(&r->setup->outs[i], kind, members);
@@ -112,7 +148,7 @@ static void report_ready(struct run *r)
     while (r->reported < r->n) {
         struct file *f = &r->files[r->reported];
         for (size_t i = 0; i < f->n_events; i++) {
-            if (!r->totals.stopped || strcmp(f->events[i].kind, "bug") == 0)
+            if (!r->totals.stopped || r->reported == r->last || strcmp(f->events[i].kind, "bug") == 0)
                 report(r, f->events[i].kind, f->events[i].members);
             free(f->events[i].kind);
             cJSON_Delete(f->events[i].members);
@@ -237,13 +273,15 @@ static void start(struct run *r, struct file *f)
     if (spec_file_read(f->path, &source, &e) != 0)
         problem = e.msg;
     else if (source.len > 0 && memchr(source.data, '\0', source.len) != NULL)
-        problem = "holds a NUL byte: it is no text";
+        problem = "a NUL byte stands in it: it is no text";
     if (problem != NULL) {
         f->state = FILE_DONE;
         r->running--;
         add_problem(f, problem);
     } else {
         cJSON *options = runner_options(r, f->path, source.data != NULL ? source.data : "");
+        if (r->together && add_more_files(r, options, &e) != 0)
+            add_problem(f, e.msg);
         const struct spec_job_setup setup = {
             .pool = r->setup->pool, .limits = r->setup->limits, .options = options, .test_us = r->test_us};
         f->job = spec_job_start(&setup, &owner, f);
@@ -267,32 +305,44 @@ static void on_nothing(uv_timer_t *t)
     (void)t;
 }
 
+static void on_idle_closed(uv_handle_t *h)
+{
+    free(h);
+}
+
 void spec_run(const struct spec_run_setup *setup, struct spec_run_end *end_r)
 {
     struct run r = {.setup = setup, .end = end_r, .n = setup->n_files};
     const cJSON *timeout = cJSON_GetObjectItemCaseSensitive(setup->options, "timeout");
     uint64_t began = uv_hrtime();
-    uv_timer_t idle; /* keeps the loop */
+    uv_timer_t *idle = xcalloc(1, sizeof *idle); /* keeps the loop */
     r.test_us = cJSON_IsNumber(timeout) ? (int64_t)(timeout->valuedouble * 1e6) : 2 * MOMENT_SECOND;
-    r.totals = end_r->totals; /* of earlier runs of --repeat */
+    r.together = r.n > 1 && cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(setup->options, "auto-insulate"));
+    if (r.together)
+        r.n = 1;
+    r.totals = (struct spec_totals){.seed = setup->seed, .shuffled = end_r->totals.shuffled, .run = end_r->totals.run,
+                                    .runs = end_r->totals.runs};
     r.files = xcalloc(r.n + 1, sizeof *r.files);
     for (size_t i = 0; i < r.n; i++)
         r.files[i] = (struct file){.run = &r, .path = setup->files[i]};
     for (size_t i = 0; i < setup->n_outs; i++)
         setup->outs[i].format->begin(&setup->outs[i]);
-    uv_timer_init(setup->loop, &idle);
-    uv_timer_start(&idle, on_nothing, 1000, 1000);
+    uv_timer_init(setup->loop, idle);
+    uv_timer_start(idle, on_nothing, 1000, 1000);
     start_more(&r);
     while (r.running > 0)
         uv_run(setup->loop, UV_RUN_DEFAULT);
-    uv_close((uv_handle_t *)&idle, NULL);
+    uv_close((uv_handle_t *)idle, on_idle_closed); /* by whoever runs the loop next */
     for (; r.next < r.n; r.next++)
         r.files[r.next].state = FILE_DONE; /* never began */
     report_ready(&r);
     uv_run(setup->loop, UV_RUN_NOWAIT);
-    r.totals.files += r.n;
-    r.totals.seconds += (double)(uv_hrtime() - began) / 1e9;
+    r.totals.files = setup->n_files;
+    r.totals.seconds = (double)(uv_hrtime() - began) / 1e9;
     end_r->totals = r.totals;
+    for (size_t i = 0; i < SPEC_STATUSES; i++)
+        end_r->n[i] += r.totals.n[i];
+    end_r->tests += r.totals.tests;
     free(r.files);
 }
 

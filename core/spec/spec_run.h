@@ -29,8 +29,10 @@ struct spec_run_setup {
 };
 
 struct spec_run_end {
-    struct spec_totals totals;
+    struct spec_totals totals;   /* of the last round of --repeat */
+    size_t n[SPEC_STATUSES], tests; /* of all rounds */
     bool bug;   /* the runner itself, or a worker that could not be started: what came of it means nothing */
+    bool helper; /* the helper script has failed: nothing was tested */
     struct err e; /* then: why */
 };
 

@@ -1,8 +1,8 @@
 -- alert: alerts for specs, of one's own and recorded ones.
 --
 --      alert{alertname = "X", severity = "critical"}       one with these labels
---      alert({...}, {annotations = {...}, starts_at = T})   also ends_at, fingerprint, url, receivers, state, silenced_by,
---                                                          inhibited_by
+--      alert({...}, {annotations = {...}, starts_at = T})   also ends_at, updated_at, fingerprint, url, receivers, state,
+--                                                          silenced_by, inhibited_by
 --      alert.from("f.json", {alertname = "X"})             the first recorded one with these labels
 --      alert.all "f.json"                                  all of a file, as Alertmanager returned them
 --
@@ -13,8 +13,11 @@ local clock, frame, host, json = need "clock", need "frame", need "host", need "
 
 local alert = {}
 
-local MORE = {annotations = true, starts_at = true, ends_at = true, updated_at = true, fingerprint = true, url = true, receivers = true,
-    state = true, silenced_by = true, inhibited_by = true}
+local MORE = {}
+for _, name in ipairs {"annotations", "starts_at", "ends_at", "updated_at", "fingerprint", "url", "receivers", "state",
+    "silenced_by", "inhibited_by"} do
+    MORE[name] = true
+end
 
 local function copy(t)
     local c = {}
@@ -46,8 +49,8 @@ local function new(_, labels, more)
     end
     check_labels(labels, "labels")
     check_labels(more.annotations or {}, "annotations")
-    local a = {labels = copy(labels), annotations = copy(more.annotations), startsAt = more.starts_at, endsAt = more.ends_at,
-        updatedAt = more.updated_at, fingerprint = more.fingerprint, generatorURL = more.url}
+    local a = {labels = copy(labels), annotations = copy(more.annotations), startsAt = more.starts_at,
+        endsAt = more.ends_at, updatedAt = more.updated_at, fingerprint = more.fingerprint, generatorURL = more.url}
     if more.receivers then
         a.receivers = json.array {}
         for i, name in ipairs(more.receivers) do a.receivers[i] = {name = name} end

@@ -1,8 +1,9 @@
 -- api: what specs get by `require`: busted, luassert, say, and a little of what comes with them.
 
 local need = ...
-local bus, failure, host, lifecycle, modules, tree, values, words =
-    need "bus", need "failure", need "host", need "lifecycle", need "modules", need "tree", need "values", need "words"
+local bus, failure, files, frame, host = need "bus", need "failure", need "files", need "frame", need "host"
+local lifecycle, modules, tree, values, words =
+    need "lifecycle", need "modules", need "tree", need "values", need "words"
 local assert, match, mock, spy, stub = need "assertion", need "match", need "mock", need "spy", need "stub"
 local call, compare, names, snapshot = need "call", need "compare", need "names", need "snapshot"
 
@@ -81,10 +82,11 @@ end
 
 -- The directory of the spec that asks, and files relative to it.
 local function fixtures(directory)
+    local function refuse(text) error(frame.caller() .. text, 0) end
     local function check(name, value, optional)
         if type(value) ~= "string" and not (optional and value == nil) then
-            error("bad argument to '" .. name .. "' expected a string (relative filename)" ..
-                (optional and " or nil" or "") .. ", got: " .. type(value), 3)
+            refuse("bad argument to '" .. name .. "' expected a string (relative filename)" ..
+                (optional and " or nil" or "") .. ", got: " .. type(value))
         end
     end
     local function path_of(name)
@@ -105,9 +107,9 @@ local function fixtures(directory)
     end
     function f.read(name)
         check("read", name)
-        local text, why = host.read(path_of(name), "module")
+        local text, why = files.read(path_of(name))
         if not text then
-            error("Error reading file '" .. path_of(name) .. "': " .. tostring(why), 2)
+            refuse("Error reading file '" .. path_of(name) .. "': " .. why)
         end
         return text
     end
@@ -116,19 +118,19 @@ local function fixtures(directory)
         name = string.find(name, "%.lua$") and name or name .. ".lua"
         local chunk, why = host.compile(f.read(name), name, need "globals".table)
         if not chunk then
-            error("Error loading code from '" .. name .. "': " .. why, 2)
+            refuse("Error loading code from '" .. name .. "': " .. why)
         end
         return chunk()
     end
     return f
 end
 
-local function directory_of(path, cwd)
+local function directory_of(path)
     local directory = string.match(path, "^(.*)/[^/]*$") or "."
-    return string.find(directory, "^/") and directory or (cwd or "") .. "/" .. directory
+    return string.find(directory, "^/") and directory or (files.cwd or "") .. "/" .. directory
 end
 
--- Makes it all available. options: file, cwd.
+-- Makes it all available. options: file, lazy.
 function api.offer(options)
     lifecycle.define_words(options)
     export_busted()
@@ -136,7 +138,7 @@ function api.offer(options)
     offer("busted", api.busted)
     offer("busted.runner", function() return function() end end) -- it runs already
     offer("busted.compatibility", {unpack = values.unpack, loadstring = need "globals".table.load})
-    modules.offer("busted.fixtures", function() return fixtures(directory_of(options.file or "", options.cwd)) end)
+    modules.offer("busted.fixtures", function() return fixtures(directory_of(options.file or "")) end)
     offer("luassert", assert)
     offer("luassert.assert", assert)
     for _, name in ipairs {"assertions", "array", "modifiers", "matchers", "matchers.core", "matchers.composite", "formatters",
@@ -159,7 +161,7 @@ function api.offer(options)
     offer("say", need "texts")
     offer("term", need "colour")
     offer("term.colors", need "colour".colors)
-    modules.offer("lfs", function() return need "files".lfs(options.cwd) end)
+    modules.offer("lfs", function() return files.lfs() end)
     offer("system", {gettime = host.time, monotime = host.now, sleep = sleep})
 end
 

@@ -302,7 +302,8 @@ local function holes(state, arguments)
 end
 
 local function add(name, callback, text)
-    assert:register("assertion", name, callback, "assertion." .. text .. ".positive", "assertion." .. text .. ".negative")
+    local key = "assertion." .. text
+    assert:register("assertion", name, callback, key .. ".positive", key .. ".negative")
 end
 
 for _, name in ipairs {"boolean", "number", "string", "table", "nil", "userdata", "function", "thread"} do

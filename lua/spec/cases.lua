@@ -1,12 +1,15 @@
 -- cases: tests without code. A file NAME_cases.json beside the specs is a list of cases for the policy NAME.lua (or
--- {"policy": "x.lua", "cases": [...]}), and is run by itself; a spec can also take them: for _, c in cases "x_cases.json" do it(c.name, c.run) end
+-- {"policy": "x.lua", "cases": [...]}), and is run by itself. A spec can take them, too:
+--
+--      for _, c in cases "x_cases.json" do it(c.name, c.run) end
 --
 --      {"name": "drops weekend warnings", "alert": {"alertname": "SlowQuery", "severity": "warning"},
 --       "at": "2026-03-07T10:00:00 Europe/Rome", "expect": {"keep": false, "reason": "noise"}}
 --
 -- alert        the labels, or a whole alert as Alertmanager returns it (with "labels"), or {"from": "f.json", "labels": {...}}
 -- at           the time (default: a Wednesday morning)
--- last seen config group group_count firing created state priority_labels templates spawner namespace poll_interval: as for p:decide
+-- last         the earlier Task: as far as nothing else is said, one that succeeded half an hour ago
+-- seen config group group_count firing created state priority_labels templates spawner namespace poll_interval: as for p:decide
 -- expect       keep reason detail error key priority name title body prompt branch notes state retrigger retrigger_reason
 --              retrigger_detail resolve: that value; null: none. NAME_matches: a Lua pattern. NAME_contains: a part of it.
 --              NAME_file: a golden file. Moments may be written as text.
@@ -19,8 +22,8 @@ local match, find, sub = string.match, string.find, string.sub
 
 local cases = {}
 
-local QUESTION = {"last", "seen", "config", "group", "group_count", "firing", "created", "state", "priority_labels", "templates",
-    "spawner", "namespace", "poll_interval"}
+local QUESTION = {"last", "seen", "config", "group", "group_count", "firing", "created", "state", "priority_labels",
+    "templates", "spawner", "namespace", "poll_interval"}
 local MEMBERS = {name = true, alert = true, at = true, expect = true, comment = true}
 for _, name in ipairs(QUESTION) do MEMBERS[name] = true end
 
@@ -55,6 +58,9 @@ local function facts_of(case, p)
     local a, options = alert_of(case.alert), {may_fail = case.expect.error ~= nil or nil}
     for _, name in ipairs(QUESTION) do options[name] = case[name] end
     options.group, options.firing = alerts_of(case.group), alerts_of(case.firing)
+    if options.last then
+        options = policies.with_last(options)
+    end
     local facts = p:decide(a, options)
     if case.expect.resolve ~= nil then
         facts.resolve = p:resolve(a, options)
@@ -73,7 +79,8 @@ local function differs(facts, name, wanted)
     local got = facts[fact]
     local said = fact .. " is " .. formatter.text(got)
     if how == "matches" then
-        return not (type(got) == "string" and find(got, wanted)) and said .. ", which does not match " .. formatter.text(wanted)
+        return not (type(got) == "string" and find(got, wanted)) and said .. ", which does not match " ..
+            formatter.text(wanted)
     elseif how == "contains" then
         return not (type(got) == "string" and find(got, wanted, 1, true)) and said .. ", which does not contain " ..
             formatter.text(wanted)
@@ -91,12 +98,17 @@ local function differs(facts, name, wanted)
     return wanted ~= got and said .. ", expected " .. formatter.text(wanted)
 end
 
--- Runs a case; what is not as expected fails the test, all of it in one message.
+-- Runs a case for the policy that p() answers; what is not as expected fails the test, all of it in one message.
 local function run(case, p, place)
-    if case.at then
-        clock.at(case.at)
+    local ok, facts = pcall(function()
+        if case.at then
+            clock.at(case.at)
+        end
+        return facts_of(case, p())
+    end)
+    if not ok then
+        error(type(facts) == "string" and place .. facts or facts, 0)
     end
-    local facts = facts_of(case, p)
     local names, wrong = {}, {}
     for name in pairs(case.expect) do names[#names + 1] = name end
     table.sort(names)
@@ -130,7 +142,8 @@ local function without_null(value)
 end
 
 local function check(case, number, names)
-    local where = "case " .. number .. (type(case) == "table" and type(case.name) == "string" and " (" .. case.name .. ")" or "")
+    local named = type(case) == "table" and type(case.name) == "string"
+    local where = "case " .. number .. (named and " (" .. case.name .. ")" or "")
     if type(case) ~= "table" then
         return where .. " is no object"
     elseif type(case.name) ~= "string" or case.name == "" then
@@ -177,8 +190,10 @@ local function read(file, text)
         end
         local line = line_of(text, case.name)
         made[i] = {name = case.name, line = line, run = function()
-            p = p or policies.load(policy)
-            run(case, p, file .. ":" .. line .. ": ")
+            run(case, function()
+                p = p or policies.load(policy)
+                return p
+            end, file .. ":" .. line .. ": ")
         end}
     end
     return made

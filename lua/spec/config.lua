@@ -1,7 +1,7 @@
 -- config: a `.busted` file, which is Lua that returns a table of tasks: {_all = {...}, default = {...}, name = {...}}.
 --
--- It is run without any globals, as the data it is. What counts, the last first: busted's defaults, _all, the task (`default` when none
--- is named), the command line.
+-- It is run without any globals, as the data it is. What counts, the last first: busted's defaults, _all, the task (`default`
+-- when none is named), the command line.
 
 local need = ...
 local host = need "host"
@@ -32,7 +32,8 @@ local function listed(value, comma)
     return list
 end
 
--- What a file, or none (nil), and the command line say together: a table by busted's long option names, or nil and a sentence.
+-- What a file, or none (nil), and the command line say together: a table by busted's long option names, or nil and a
+-- sentence.
 function config.merge(file, source, task, cli)
     local tasks = {}
     if source then

@@ -4,7 +4,7 @@ local need = ...
 local host = need "host"
 local find, sub, byte = string.find, string.sub, string.byte
 
-local files = {}
+local files = {cwd = nil} -- the engine's working directory
 
 local handle = {__name = "FILE*"}
 handle.__index = handle
@@ -121,8 +121,11 @@ function handle:flush() return self end
 function handle.setvbuf() return true end
 handle.__tostring = function(self) return states[self] and "file (0x0)" or "file (closed)" end
 
--- The text of a file that specs may read.
+-- The text of a file that specs may read. A path below the working directory is asked for as from there.
 function files.read(path)
+    if files.cwd and sub(path, 1, #files.cwd + 1) == files.cwd .. "/" then
+        path = sub(path, #files.cwd + 2)
+    end
     local text, why = host.read(path, "module")
     if not text then
         return nil, path .. ": " .. (why or "No such file or directory"), 2
@@ -131,9 +134,9 @@ function files.read(path)
 end
 
 -- For libraries that look at paths: what of LuaFileSystem does without writing.
-function files.lfs(cwd)
+function files.lfs()
     local lfs = {_VERSION = "LuaFileSystem 1.8.0"}
-    function lfs.currentdir() return cwd or "/" end
+    function lfs.currentdir() return files.cwd or "/" end
     function lfs.attributes(path, what)
         local text, why = files.read(path)
         if not text then

@@ -135,8 +135,9 @@ end
 
 -- Fills _G; `require` and `package` come from modules.lua.
 function globals.build(modules)
-    for _, name in ipairs {"_VERSION", "assert", "collectgarbage", "error", "getmetatable", "ipairs", "next", "pairs", "pcall",
-        "rawequal", "rawget", "rawlen", "rawset", "select", "setmetatable", "string", "tonumber", "tostring", "type", "xpcall"} do
+    for _, name in ipairs {"_VERSION", "assert", "collectgarbage", "error", "getmetatable", "ipairs", "next", "pairs",
+        "pcall", "rawequal", "rawget", "rawlen", "rawset", "select", "setmetatable", "string", "tonumber", "tostring", "type",
+        "xpcall"} do
         G[name] = _G[name]
     end
     for _, name in ipairs {"coroutine", "math", "table", "utf8"} do G[name] = copy(_G[name]) end

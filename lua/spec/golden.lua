@@ -30,7 +30,8 @@ end
 assert:register("assertion", "golden", function(state, arguments)
     local path, text, message = arguments[1], arguments[2], arguments[3]
     if type(path) ~= "string" or type(text) ~= "string" then
-        failure.throw("assert.golden wants the name of a file and a text, got " .. type(path) .. " and " .. type(text), frame.caller())
+        failure.throw("assert.golden wants the name of a file and a text, got " .. type(path) .. " and " .. type(text),
+            frame.caller())
     end
     if message ~= nil then
         state.failure_message = message

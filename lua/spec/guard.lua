@@ -1,7 +1,8 @@
 -- guard: runs an element's function, and finds out how it ended.
 
 local need = ...
-local bus, failure, frame, host, pretty, tree = need "bus", need "failure", need "frame", need "host", need "pretty", need "tree"
+local bus, failure, frame, host, pretty, tree =
+    need "bus", need "failure", need "frame", need "host", need "pretty", need "tree"
 local find = string.find
 
 local guard = {timeout = nil} -- seconds for one function of a spec; nil: as long as it takes
@@ -21,21 +22,24 @@ local function sentence(value, trace)
     return frame.without_addresses(text)
 end
 
--- Runs `f` as (part of) the element. Returns "success", "pending", "failure" or "error", and what f returned first. Anything but success
--- is published as {status, element.descriptor} (element, parent, message, trace). Only a test can have a failure: in everything
--- around it, it is an error.
+-- Runs `f` as (part of) the element. Returns "success", "pending", "failure" or "error", and what f returned first. Anything
+-- but success is published as {status, element.descriptor} (element, parent, message, trace). Only a test can have a failure:
+-- in everything around it, it is an error.
 function guard.run(descriptor, f, element)
     tree.push(element)
     local status, message, trace, detail = "success", nil, nil, nil
     local function caught(value)
         local late = host.expired()
         status, trace = late and "error" or failure.kind(value), frame.trace(value, element.trace)
+        if late then -- wherever it was when the time was up, it is the spec's line that counts
+            value = string.gsub(tostring(value), "^%(spec%) [^:]*:%d+: ", "", 1)
+        end
         message, detail = sentence(value, trace), failure.detail(value)
     end
     local ok, result = host.guard(guard.timeout, caught, f)
     if not ok then
         if status == "success" then -- no memory: nobody was asked
-            status, trace = "error", frame.trace(result, element.trace)
+            status, trace = "error", element.trace or frame.trace(result)
             message = sentence(result or "not enough memory", trace)
         elseif status == "failure" and descriptor ~= "it" then
             status = "error"

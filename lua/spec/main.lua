@@ -1,5 +1,5 @@
--- main: the runner. `run(host, options)` runs one spec file, lists its tests, reads a .busted file or orders file names; what
--- comes of it goes to host.event. See docs/specs.md.
+-- main: the runner. `run(host, options)` runs one spec file, lists its tests, reads a .busted file, orders or chooses file
+-- names; what comes of it goes to host.event. See docs/specs.md.
 
 local need = ...
 local host = need "host"
@@ -9,7 +9,8 @@ local function run_statement(text, environment)
     return (f or error(why, 0))()
 end
 
--- A helper script: it may define setup and the like for all files, subscribe, and answer a function of (busted, helper, options).
+-- A helper script: it may define setup and the like for all files, subscribe, and answer a function of (busted, helper,
+-- options).
 local function run_helper(helper, options)
     local globals, api = need "globals", need "api"
     local before = globals.table.arg
@@ -36,11 +37,13 @@ local function define_file(file, source, options)
         bus.publish({"error", "file"}, {descriptor = "file", name = file}, nil, why, {})
         return
     end
-    tree.attach {descriptor = "file", name = file, run = f, attributes = {envmode = options.insulate ~= false and "insulate" or nil}}
+    local mode = options.insulate ~= false and "insulate" or nil
+    tree.attach {descriptor = "file", name = file, run = f, attributes = {envmode = mode}}
 end
 
 local function prepare(options)
     local globals, modules = need "globals", need "modules"
+    need "files".cwd = options.cwd
     modules.prefix(options.lpath or {"./src/?.lua", "./src/?/?.lua", "./src/?/init.lua"})
     globals.build(modules)
     need "filter".set(options)
@@ -124,12 +127,33 @@ local function order_files(options)
     host.event("order", {files = list})
 end
 
+local function match_files(options)
+    local function fits(name, patterns)
+        for _, pattern in ipairs(patterns) do
+            if pattern ~= "" and string.find(name, pattern) then
+                return true
+            end
+        end
+        return false
+    end
+    local files = {}
+    for _, file in ipairs(options.files) do
+        local name = string.match(file, "([^/]*)$")
+        if fits(name, options.patterns) and not fits(name, options.exclude or {}) then
+            files[#files + 1] = file
+        end
+    end
+    host.event("match", {files = files})
+end
+
 return function(given, options)
     for name, f in pairs(given) do host[name] = f end
     if options.mode == "config" then
         read_config(options)
     elseif options.mode == "order" then
         order_files(options)
+    elseif options.mode == "match" then
+        match_files(options)
     else
         run_specs(options)
     end

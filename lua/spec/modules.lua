@@ -62,7 +62,8 @@ function modules.require(name)
     if not loader then
         loader, where = from_file(name)
         if not loader then
-            error(frame.where(2) .. "module '" .. name .. "' not found:\n\tno field package.preload['" .. name .. "']" .. where, 0)
+            error(frame.where(2) .. "module '" .. name .. "' not found:\n\tno field package.preload['" .. name .. "']" ..
+                where, 0)
         end
     end
     local answer = loader(name, where)
@@ -79,9 +80,9 @@ function modules.offer(name, f)
     built_in[name] = f
 end
 
--- Directories before the standard ones: a list of templates.
+-- Directories before the standard ones: templates, in a list or with ";" between them.
 function modules.prefix(templates)
-    local path = table.concat(templates, ";")
+    local path = type(templates) == "table" and table.concat(templates, ";") or templates
     package.path = path == "" and STANDARD or path .. ";" .. STANDARD
 end
 

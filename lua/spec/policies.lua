@@ -71,7 +71,9 @@ end
 function policies.load(file, more)
     more = more or {}
     local p = setmetatable({named = string.gsub(file, "%.lua$", ""), files = files_of(file, more)}, Policy)
-    local id, ready = host.session {files = p.files, named = p.named, now = clock.now(), config = more.config, lint = more.lint}
+    local id, ready = host.session {
+        files = p.files, named = p.named, now = clock.now(), config = more.config, lint = more.lint,
+    }
     local problem = (ready.load or {})[1]
     p.problem = type(problem) == "table" and problem.sentence or problem
     p.lint = ready.lint
@@ -161,8 +163,8 @@ function Policy:decide(a, options)
     return decision.new(self:ask(a, options))
 end
 
--- An earlier Task: finished half an hour ago, unless told otherwise.
-local function with_last(options)
+-- Options with an earlier Task: finished half an hour ago, unless told otherwise.
+function policies.with_last(options)
     local now = clock.now()
     options = copy(options)
     local last = {task = "oncall-1", phase = "Succeeded", gone = false, created_at = now - 3600, completed_at = now - 1800,
@@ -174,7 +176,7 @@ end
 
 -- Does a new Task follow an earlier one?
 function Policy:retrigger(a, options)
-    local answer = self:ask(a, with_last(options))
+    local answer = self:ask(a, policies.with_last(options))
     local again = answer.retriggered
     decision.new(answer)
     if not again then
@@ -185,7 +187,7 @@ end
 
 -- What becomes of the Task of an alert that has resolved?
 function Policy:resolve(a, options)
-    local asked = with_last(options)
+    local asked = policies.with_last(options)
     asked.resolve = true
     if not (options and options.last) then
         asked.last.phase, asked.last.completed_at = "Pending", nil

@@ -8,6 +8,7 @@ local report = {tests = 0, success = 0, pending = 0, failure = 0, error = 0}
 local suppress_pending = false
 local last = {} -- by status: what the last failure and the last error said
 local waiting = {} -- by element: what pending() said
+local told_of = {} -- by element: the messages of what failed in it
 
 -- {name, file, line, short, tags} of an element.
 local function element_of(element)
@@ -29,7 +30,8 @@ end
 local function problem_of(parent, message, trace, detail)
     detail = detail or {}
     return {
-        message = message or "Nil error", trace = traceback_of(trace), at = place_of(trace), seed = parent and parent.randomseed,
+        message = message or "Nil error", trace = traceback_of(trace), at = place_of(trace),
+        seed = parent and parent.randomseed,
         expected = detail.expected, actual = detail.actual, diff = detail.diff,
     }
 end
@@ -48,7 +50,7 @@ end
 
 local function on_start(element)
     if not hides(element) then
-        waiting[element] = nil
+        waiting[element], told_of[element] = nil, nil
         host.event("test_start", element_of(element))
     end
     return nil, true
@@ -58,7 +60,20 @@ local function on_end(element, _, status)
     if not hides(element, status) then
         report.tests = report.tests + 1
         report[status] = report[status] + 1
-        local more = {status = status, seconds = element.duration or 0, pending = status == "pending" and waiting[element] or nil}
+        local also = told_of[element] or {}
+        if status == "failure" or status == "error" then
+            for i = #also, 1, -1 do -- the one that is told as the message
+                if also[i] == last[status].message then
+                    table.remove(also, i)
+                    break
+                end
+            end
+        end
+        local more = {
+            status = status, also = #also > 0 and also or nil, seconds = element.duration or 0,
+            pending = status == "pending" and waiting[element] or nil,
+        }
+        told_of[element] = nil
         host.event("test_end", told(element, more, last[status] or {}))
     end
     return nil, true
@@ -68,6 +83,10 @@ local function on_problem(status)
     return function(element, parent, message, trace, detail)
         local problem = problem_of(parent, message, trace, detail)
         last[status] = problem
+        if element.descriptor == "it" then
+            told_of[element] = told_of[element] or {}
+            table.insert(told_of[element], problem.message)
+        end
         if element.descriptor ~= "it" then
             last["error"] = problem
             report["error"] = report["error"] + 1

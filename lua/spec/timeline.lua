@@ -5,12 +5,13 @@
 --      run[6].action                         what came of the sixth poll
 --      run.tasks[1].created_at
 --
--- The text: the time between polls, then what each poll holds: 1 it fires (anew, when it was away), = it is back and had never
--- stopped, _ it is away, ? the poll failed. x5: five of them. Options of through: finishes (how long a Task takes, default 10m), starts (how
--- long it waits before, default 0s), phase ("Succeeded" or "Failed"), and those of p:decide.
+-- The text: the time between polls, then what each poll holds: 1 it fires (anew, when it was away), = it is back and had
+-- never stopped, _ it is away, ? the poll failed. x5: five of them. Options of through: finishes (how long a Task takes,
+-- default 10m), starts (how long it waits before, default 0s), phase ("Succeeded" or "Failed"), and those of p:decide.
 --
--- What the engine does with the answers stands here as far as it concerns one alert: one Task of a key at a time, a new one when
--- it has finished or is gone and the policy wants one, on_resolve when it was away for two polls. Limits are not part of it.
+-- What the engine does with the answers stands here as far as it concerns one alert: one Task of a key at a time, a new one
+-- when it has finished or is gone and the policy wants one, on_resolve when it was away for two polls. Limits are not part
+-- of it.
 
 local need = ...
 local clock, frame = need "clock", need "frame"
@@ -100,7 +101,9 @@ local function questions(options, m, now, last)
 end
 
 local function create(run, m, now, name, action)
-    local task = {name = name ~= "" and name or nil, phase = "Pending", gone = false, created_at = now, starts_at = m.starts_at}
+    local task = {
+        name = name ~= "" and name or nil, phase = "Pending", gone = false, created_at = now, starts_at = m.starts_at,
+    }
     m.attempts = m.attempts + 1
     run.tasks[#run.tasks + 1] = task
     run.created = run.created + 1
@@ -119,6 +122,8 @@ local function judge(p, run, m, poll, options)
     a.startsAt = m.starts_at
     local d = p:decide(a, asked)
     poll.decision, poll.keep, poll.reason, poll.detail = d, d.keep, d.reason, d.detail
+    m.state = copy(m.state)
+    for name, value in pairs(d.state or {}) do m.state[name] = value end
     if not d.keep then
         poll.action = "drop"
         return
@@ -137,12 +142,9 @@ local function judge(p, run, m, poll, options)
     if p.shadow and (poll.action == "create" or poll.action == "retrigger") then
         poll.action = "shadow"
     elseif poll.action == "create" or poll.action == "retrigger" then
-        m.state = d.state
         m.task = create(run, m, now, d.name, poll.action)
         m.created[#m.created + 1] = now
         poll.task = m.task
-    else
-        m.state = d.state
     end
 end
 

@@ -1,8 +1,8 @@
 -- tree: the elements of a run (suite, file, describe, it, before_each ...) and their variables.
 --
--- An element has a descriptor, a name, attributes, `run` (its function) and `trace` (where it stands); lists of what stands in
--- it under their descriptors; and `env`, the global variables that were set in it. A global variable is looked up in the element
--- that runs, then outwards, then in _G; it is set in the element that runs. attributes.envmode changes that:
+-- An element has a descriptor, a name, attributes, `run` (its function) and `trace` (where it stands); lists of what stands
+-- in it under their descriptors; and `env`, the global variables that were set in it. A global variable is looked up in the
+-- element that runs, then outwards, then in _G; it is set in the element that runs. attributes.envmode changes that:
 --
 --      "insulate"  what the element does to _G and package.loaded is taken back after it
 --      "unwrap"    (before_each and the like) variables are set in the block around it

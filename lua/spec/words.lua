@@ -34,8 +34,8 @@ end
 
 local known = {}
 
--- Makes a word for elements of a descriptor. attributes: envmode (see tree.lua), default_fn (when none is given). `alias`: elements
--- without a name have the word as theirs.
+-- Makes a word for elements of a descriptor. attributes: envmode (see tree.lua), default_fn (when none is given). `alias`:
+-- elements without a name have the word as theirs.
 function words.register(word, descriptor, attributes, alias)
     local kind = {descriptor = descriptor, attributes = attributes or {}}
     kinds[word] = kind

@@ -26,3 +26,20 @@ def test_others_go_on(engine, serve):
     burnt = [line for line in run.stderr.splitlines() if "/burn" in line and "cycle" in line]
     assert burnt == [], "a burning cycle was over before the calm one had its turn"
     assert len(engine.tasks()) == 1
+
+
+def test_what_burns_is_silenced_at_once(engine, serve):
+    """After the fifth budget that was used up nobody is asked any more, not even who is in the same batch: the sixth alert
+    would hold its worker until the clock kills it."""
+    alerts = [alert_json({"alertname": "A", "n": f"{n:02}"}, fingerprint=f"{n:016x}") for n in range(1, 41)]
+    server = serve(sends(json.dumps(alerts)))
+    policies = engine.policies(p="""local asked = 0
+        return policy.extend(policy.base, { api = 1, name = "p", match = 'alertname="A"', filter = function()
+            asked = asked + 1
+            if asked <= 5 then while true do end end
+            local s = ("a"):rep(1000)
+            while true do s:gsub(".-b", "") end
+        end })""")
+    decided = engine.decisions("plan", "-f", engine.write(spawner("s", server.url)), "--policies", policies, code=1)["s"]
+    assert [d["reason"] for d in decided] == ["policy.timeout"] * 5 + ["policy.quarantined"] * 35
+    assert all("instructions" in d["detail"] for d in decided[:5])

@@ -126,3 +126,40 @@ def test_many(engine, serve, shape, verb):
         assert len(engine.tasks()) == WANTED
     for exe, mib in peaks.items():
         assert 0 < mib < MIB, f"{exe} used {mib:.1f} MiB"
+
+
+def test_why_among_many(engine, serve):
+    """A running engine that is asked why: the plan that answers takes turns with the cycles, and keeps nothing."""
+    binary = os.environ.get("ALERTSPAWNER_RELEASE")
+    if not binary:
+        pytest.skip("ALERTSPAWNER_RELEASE names no release build; sanitizers' memory says nothing")
+    server = serve(stream)
+    file = engine.write(spawner("s", server.url, when={"pollInterval": "1h", "priorityLabels": ["team=a"]},
+                                maxConcurrency=WANTED))
+    store = ["--store", f"sqlite:{engine.store}"]
+    with open(engine.directory / "err", "wb") as stderr:
+        process = subprocess.Popen([binary, "run", "-f", str(file), "--timeout", "10m", "--listen", "none", *store],
+                                   stdout=stderr, stderr=stderr, env=engine.env, stdin=subprocess.DEVNULL)
+    watcher = Watcher(process.pid, engine.directory)
+    watcher.start()
+    try:
+        harness.wait_until(lambda: "cycle done" in (engine.directory / "err").read_text(), "the first cycle", 300)
+        alone = watcher.of("alertspawner")
+        fp = hashlib.md5(b"77777").hexdigest()[:16]
+        for _ in range(2):
+            start = time.monotonic()
+            done = subprocess.run([binary, "why", fp, "-o", "json", *store], env=engine.env, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+            alert, = json.loads(done.stdout)["alerts"]
+            d, = alert["decisions"]
+            assert (d["verdict"], d["reason"]) == ("wait", "limit.concurrency") and d["chain"][0]["hook"] == "filter"
+            assert d["limits"] == [{"limit": "maxConcurrency", "used": WANTED, "of": WANTED}]
+            print(f"\nwhy: {time.monotonic() - start:.1f} s with the server's own time")
+    finally:
+        process.terminate()
+        process.wait(60)
+        watcher.done.set()
+        watcher.join()
+    mib = watcher.of("alertspawner")
+    print(f"alertspawner {alone:.1f} MiB after a cycle, {mib:.1f} MiB after two questions")
+    assert 0 < mib < alone + 1.5, f"questions took {mib - alone:.1f} MiB more than a cycle does"

@@ -70,6 +70,27 @@ static void check_extras(const struct judge *j)
     }
 }
 
+static void check_chains(const struct judge *j)
+{
+    for (size_t i = 0; i < ALERTS; i++) {
+        const struct chain *c = judge_chain(j, i);
+        struct buf text = {0};
+        if (c == NULL)
+            continue;
+        check(c->n_links <= WIRE_CHAIN_LINKS_MAX && c->n_choices <= WIRE_CHAIN_CHOICES_MAX && c->n_steps <= WIRE_CHAIN_STEPS_MAX);
+        for (size_t k = 0; k < c->n_links; k++) {
+            check_text(c->links[k].value, WIRE_CHAIN_VALUE_MAX);
+            check_text(c->links[k].detail, WIRE_TEXT_SHOWN);
+            check(c->links[k].hook < HOOK_COUNT && c->links[k].depth <= WIRE_CHAIN_DEPTH_MAX);
+        }
+        chain_choices_text(c, "", &text);
+        chain_text(c, "", &text);
+        chain_steps_text(c, "", &text);
+        check(text.data == NULL || utf8_valid(text.data, text.len) == text.len);
+        buf_free(&text);
+    }
+}
+
 static void check_ready(const struct judge *j)
 {
     for (size_t i = 0; i < j->n_policies; i++) {
@@ -142,6 +163,7 @@ static void read_message(struct judge *j, unsigned which, const char *bytes, siz
         if (judge_read_answer(j, types[which % 4], &r, &e) == 0)
             check(j->n_got == 1 && j->left == ALERTS - 1);
         check_extras(j);
+        check_chains(j);
         free_answers(&a);
     }
 }
@@ -162,7 +184,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     check(uv_loop_init(&loop) == 0 && worker_pool_create(&loop, "/proc/self/exe", 0, &pool, NULL) == 0);
     struct judge_setup setup = {
-        .spawner = &spawner, .files = &given, .set = make_set(), .lint = true, .limits = judge_limits_default()};
+        .spawner = &spawner, .files = &given, .set = make_set(), .lint = true, .explain.which = EXPLAIN_ALL, .limits = judge_limits_default()};
     check(judge_start(pool, &setup, never, NULL, &j, NULL) == 0);
     read_message(j, data[0] % 6, (const char *)data + 1, size - 1);
     judge_free(&j);

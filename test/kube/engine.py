@@ -56,7 +56,7 @@ class InCluster:
         return self.engine(verb, *self.args, *args, **more)
 
     def start(self, *args):
-        return self.engine.start("run", *self.args, "--listen", "none", *args)
+        return self.engine.start("run", *self.args, "--listen", "none", "--lease", "none", *args)
 
     def decisions(self, verb, *args, code=0):
         return self.engine.decisions(verb, *self.args, *args, code=code)

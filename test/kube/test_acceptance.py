@@ -6,34 +6,33 @@ import os
 import random
 import signal
 import time
+import urllib.request
 
 import pytest
 
 import cluster as kube
 import faults as proxy
 import harness
+import test_rbac
+import test_replicas
 from engine import alert_spawner
 from harness import wait_until
 
 OURS = "/apis/alerts.kelos.dev/v1alpha1/namespaces/{}/alertspawners"
-LEASE = "/apis/coordination.k8s.io/v1/namespaces/{}/leases/alertspawner"
 PATIENCE = 400
 
 
-class Replicas:
-    """Some engines of one deployment; one that is killed comes back, as a Pod does."""
+class Fleet:
+    """Replicas of one deployment; one that is killed comes back, as a Pod does."""
 
-    def __init__(self, directory, deployed, n, server):
-        self.deployed, self.server, self.directory = deployed, server, directory
-        self.engines, self.runs = [], []
+    def __init__(self, one, n, server):
+        self.one, self.server, self.runs = one, server, []
         for i in range(n):
-            self.engines.append(harness.Engine(directory / f"replica{i}"))
             self.runs.append(None)
             self.start(i)
 
     def start(self, i):
-        config = self.deployed.kubeconfig(self.directory / f"kubeconfig{i}", server=self.server)
-        self.runs[i] = self.engines[i].start("run", "--store", "kube", "--kubeconfig", config, "--listen", "none")
+        self.runs[i] = self.one.start(f"replica{i}-{time.monotonic_ns()}", self.server)
 
     def running(self):
         for i, run in enumerate(self.runs):
@@ -44,19 +43,21 @@ class Replicas:
         def check():
             self.running()
             return condition()
-        return wait_until(check, what, PATIENCE)
+        try:
+            return wait_until(check, what, PATIENCE)
+        except AssertionError as late:
+            raise AssertionError(str(late) + "".join(f"\n--- replica {i}\n{r.stderr[-1500:]}" for i, r in enumerate(self.runs))) from None
 
-    def wait_leader(self, other_than=None):
-        return self.wait(lambda: [i for i in [self.leader()] if i not in (None, other_than)], "somebody leads")[0]
+    def leads(self, i):
+        try:
+            with urllib.request.urlopen(self.runs[i].url + "/metrics", timeout=1) as answer:
+                return b"\nalertspawner_leader 1\n" in answer.read()
+        except OSError:
+            return False  # it stands still
 
-    def leader(self):
-        """Which of them holds the Lease; None while nobody does."""
-        lease = self.deployed.cluster.admin.find(LEASE.format(self.deployed.namespace))
-        holder = (lease or {}).get("spec", {}).get("holderIdentity") or ""
-        for i, run in enumerate(self.runs):
-            if run.process.poll() is None and holder and holder in run.stderr:
-                return i
-        return None
+    def leader(self, other_than=None):
+        """Which of them leads, once one does."""
+        return self.wait(lambda: [i for i in range(len(self.runs)) if i != other_than and self.leads(i)], "somebody leads")[0]
 
     def kill(self, i):
         """As the OOM killer does, and back again."""
@@ -70,27 +71,16 @@ class Replicas:
     def wake(self, i):
         os.kill(self.runs[i].pid, signal.SIGCONT)
 
-    def close(self):
-        for run in self.runs:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(run.pid, signal.SIGCONT)
-        for engine in self.engines:
-            for run in engine.runs:
-                text = run.stderr
-                assert "AddressSanitizer" not in text and "runtime error:" not in text, text[-4000:]
-            engine.close()
-
 
 @pytest.fixture
-def replicas(deployed, tmp_path):
-    made = []
-
-    def start(n, server=None):
-        made.append(Replicas(tmp_path / f"replicas{len(made)}", deployed, n, server))
-        return made[-1]
-    yield start
-    for r in made:
-        r.close()
+def replicas(cluster, deployed, tmp_path):
+    one = test_replicas.Replicas(cluster, deployed, tmp_path)
+    yield lambda n, server=None: Fleet(one, n, server)
+    for engine in one.engines:
+        for run in engine.runs:
+            text = run.stderr
+            assert "AddressSanitizer" not in text and "runtime error:" not in text, text[-4000:]
+    one.close()
 
 
 def fire_many(am, names, group="storm", starts_at=None):
@@ -160,7 +150,7 @@ def test_a_thousand_alerts_while_everything_breaks(cluster, deployed, am, replic
         return len(cluster.tasks(deployed.namespace))
     engines.wait(lambda: count() > 50, "the first Tasks")
     for _ in range(3):  # kill -9 of whoever leads, in the middle of its work
-        leader = engines.wait_leader()
+        leader = engines.leader()
         engines.kill(leader)
         time.sleep(chance.uniform(0.5, 3))
     fire_many(am, second)
@@ -168,9 +158,9 @@ def test_a_thousand_alerts_while_everything_breaks(cluster, deployed, am, replic
     time.sleep(4)
     faults.up()
     # the leader stands still past its Lease, and wakes as if nothing had been
-    leader = engines.wait_leader()
+    leader = engines.leader()
     engines.stop(leader)
-    engines.wait_leader(other_than=leader)
+    engines.leader(other_than=leader)
     time.sleep(2)
     engines.wake(leader)
     engines.wait(lambda: count() >= 1000, "1,000 Tasks")
@@ -235,23 +225,8 @@ def test_retriggers_while_everything_breaks(cluster, deployed, am, replicas, fau
     assert status["totalTasksCreated"] == made
 
 
-def test_a_clean_end_hands_over_at_once(cluster, deployed, am, replicas):
-    cluster.admin.post(OURS.format(deployed.namespace) + "?fieldValidation=Strict", alert_spawner("storm", am.url))
-    engines = replicas(2)
-    leader = engines.wait_leader()
-    more_polls(cluster, deployed, 1)
-    start = time.monotonic()
-    code, _ = engines.runs[leader].terminate()
-    assert code == 0
-    wait_until(lambda: engines.leader() == 1 - leader, "the other leads")
-    assert time.monotonic() - start < 12, "it waited for the Lease to run out"
-    fire_many(am, ["after"])
-    wait_until(lambda: len(cluster.tasks(deployed.namespace)) == 1, "the new leader acts")
-
-
 def test_what_it_asks_for(cluster, deployed, am, replicas):
     """After a life with everything in it: nothing was refused, and nothing is granted that is never used."""
-    import test_rbac
     ns = deployed.namespace
     cluster.admin.post(f"/api/v1/namespaces/{ns}/secrets", {"metadata": {"name": "am"}, "stringData": {"ALERTMANAGER_TOKEN": "t"}})
     cluster.admin.post(OURS.format(ns), alert_spawner("storm", am.url, {"secretRef": {"name": "am"}}, maxConcurrency=2))
@@ -260,14 +235,18 @@ def test_what_it_asks_for(cluster, deployed, am, replicas):
     engines.wait(lambda: len(cluster.tasks(ns)) == 2, "two Tasks")
     name = next(iter(cluster.tasks(ns)))
     cluster.task_finished(ns, name, at=kube.now(-30))
-    pod = cluster.tasks(ns)[name]["metadata"]["annotations"]["alerts.kelos.dev/fingerprint"]
-    am.refire(am.alerts()[pod]["labels"])
+    fingerprint = cluster.tasks(ns)[name]["metadata"]["annotations"]["alerts.kelos.dev/fingerprint"]
+    am.refire(am.alerts()[fingerprint]["labels"])
     # a name that is taken is read and compared
     cluster.admin.post(f"/apis/kelos.dev/v1alpha2/namespaces/{ns}/tasks", {
         "apiVersion": "kelos.dev/v1alpha2", "kind": "Task", "metadata": {"name": "taken"},
         "spec": {"type": "codex", "prompt": "x", "credentials": {"type": "none"}}})
     cluster.admin.post(OURS.format(ns), alert_spawner("other", am.url, template={"nameTemplate": "taken"}))
     more_polls(cluster, deployed, 4)
+    for run in engines.runs:
+        assert run.terminate()[0] == 0
+    # the log has a watch when it is over
+    wait_until(lambda: ("watch", "alertspawners.alerts.kelos.dev", ns, 200) in cluster.audit(deployed.user), "the watches end")
     asked = cluster.audit(deployed.user)
     refused = {key: n for key, n in asked.items() if key[3] in (401, 403)}
     assert refused == {}

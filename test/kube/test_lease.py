@@ -1,12 +1,20 @@
 """Leader election among real processes on a real API server: one leads, always; a clean hand-over is quick; whoever was
 stopped past its lease does not act when it wakes up; what the Lease says is what kubectl and client-go would say."""
+import os
+import pathlib
+import shutil
+import subprocess
+import threading
 import time
 
 import pytest
 
 import faults as f
+import harness
 from harness import parse_moment, wait_until
 from probe import Probe
+
+HERE = pathlib.Path(__file__).resolve().parent
 
 LEASE, DEADLINE, RETRY = 3000, 2000, 400  # milliseconds: the proportions of 15, 10 and 2 s, nearly
 
@@ -142,3 +150,106 @@ def test_there_is_never_more_than_one(candidates, faults, cluster, namespace):
             stopped = None
         time.sleep(0.05)
     assert len(led) >= 2
+
+
+# ---- beside client-go's own election (oracle/) ----
+
+@pytest.fixture(scope="session")
+def client_go():
+    """The oracle, built once; a Go of 1.24 or newer is needed."""
+    build = HERE.parent.parent / "build" / "kube"
+    program = build / "lease-oracle"
+    go = shutil.which("go") or "/usr/local/go/bin/go"
+    if not program.exists():
+        build.mkdir(parents=True, exist_ok=True)
+        try:
+            done = subprocess.run([go, "build", "-mod=readonly", "-o", program, "."], cwd=HERE / "oracle", check=False,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                  env={**os.environ, "GOTOOLCHAIN": "local", "GOWORK": "off", "CGO_ENABLED": "0"})
+        except OSError as why:
+            pytest.skip(f"no Go here: {why}")
+        if done.returncode != 0:
+            pytest.skip(f"client-go cannot be built here: {done.stdout.strip().splitlines()[-1]}")
+    return program
+
+
+class Oracle:
+    """A candidate that is client-go."""
+
+    def __init__(self, program, config, namespace, name):
+        self.process = subprocess.Popen([program, config, namespace, "engine", name, str(LEASE), str(DEADLINE), str(RETRY)],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.lines = []
+        threading.Thread(target=lambda: self.lines.extend(line.strip() for line in self.process.stdout), daemon=True).start()
+
+    def said(self, line):
+        return line in self.lines
+
+    def release(self):
+        self.process.stdin.close()
+        self.process.wait(harness.PATIENCE)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture
+def theirs(client_go, cluster, namespace, tmp_path):
+    started = []
+
+    def start(name):
+        started.append(Oracle(client_go, cluster.kubeconfig(tmp_path / f"{name}.theirs"), namespace, name))
+        return started[-1]
+    yield start
+    for o in started:
+        o.close()
+
+
+def test_client_go_and_we_share_a_lease(candidates, theirs, cluster, namespace):
+    a = candidates("ours")
+    a.wait("leader", leads=True)
+    go = theirs("go")
+    wait_until(lambda: go.said("holder ours"), "client-go sees that we lead")
+    time.sleep(LEASE / 1000 * 1.5)
+    assert not go.said("leads") and may(a)
+    a("release")
+    a.wait("released")
+    start = time.monotonic()
+    wait_until(lambda: go.said("leads"), "client-go takes what we released")
+    assert time.monotonic() - start < LEASE / 1000
+    b = candidates("ours-2")
+    b.wait("leader", leads=False, holder="go")
+    time.sleep(LEASE / 1000 * 1.5)
+    assert not may(b)
+    go.release()
+    b.wait("leader", leads=True)
+    spec = lease(cluster, namespace)["spec"]
+    assert spec["leaseTransitions"] == 2 and spec["holderIdentity"] == "ours-2"
+    # and without a release: each waits for the other's lease to run out
+    dead = theirs("go-2")
+    wait_until(lambda: dead.said("holder ours-2"), "it stands by")
+    b.kill()
+    wait_until(lambda: dead.said("leads"), "client-go takes over")
+    c = candidates("ours-3")
+    c.wait("leader", holder="go-2")
+    dead.close()
+    c.wait("leader", leads=True)
+    assert lease(cluster, namespace)["spec"]["leaseTransitions"] == 4
+
+
+def test_released_leases_look_the_same(candidates, theirs, cluster, namespace):
+    go = theirs("go")
+    wait_until(lambda: go.said("leads"), "it leads")
+    held = lease(cluster, namespace)["spec"]
+    go.release()
+    released = lease(cluster, namespace)["spec"]
+    a = candidates("ours")
+    a.wait("leader", leads=True)
+    assert sorted(lease(cluster, namespace)["spec"]) == sorted(held)
+    a("release")
+    a.wait("released")
+    ours = lease(cluster, namespace)["spec"]
+    same = ("holderIdentity", "leaseDurationSeconds")
+    assert sorted(ours) == sorted(released) and [ours.get(k) for k in same] == [released.get(k) for k in same]

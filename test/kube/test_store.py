@@ -254,6 +254,29 @@ def test_secrets_by_name(into, am, serve):
     assert {verb for verb, what, *_ in asked if what == "secrets"} == {"get"}
 
 
+def test_an_object_never_gets_the_engines_own_secrets(into, serve):
+    """Who may write an AlertSpawner must not get --secrets or a Secret of -f sent to a server of their own."""
+    from harness import sends
+    seen = []
+
+    def answer(handler):
+        seen.append(handler.headers.get("Authorization"))
+        sends(b"[]")(handler)
+    source = serve(answer)
+    mounted = into.engine.directory / "secrets" / "mine"
+    mounted.mkdir(parents=True)
+    (mounted / "ALERTMANAGER_TOKEN").write_text("the engine's")
+    document = into.engine.write({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "filed", "namespace": into.ns},
+                                  "stringData": {"ALERTMANAGER_TOKEN": "the file's"}})
+    into.put(alert_spawner("a", source.url, {"secretRef": {"name": "mine"}}))
+    into.put(alert_spawner("b", source.url, {"secretRef": {"name": "filed"}}))
+    done = into("once", "-f", document, "--secrets", mounted.parent, code=1)
+    assert seen == [] and (done.stdout + done.stderr).count("no Secret") >= 2
+    path = into.engine.write(spawner("c", source.url, {"secretRef": {"name": "mine"}}))  # of a file it is what is asked for
+    into("once", "-f", path, "--secrets", mounted.parent)
+    assert seen == ["Bearer the engine's"]
+
+
 def test_get_and_delete(into, am):
     am.fire({"alertname": "Disk", "pod": "a"})
     into.put(alert_spawner("s", am.url))
@@ -315,3 +338,39 @@ def test_taskspawners_of_kelos(engine, cluster, namespace, am):
         assert "status" not in cluster.admin.get(f"{path}/theirs")
     finally:
         cluster.adopt(False)
+
+
+def test_ready_and_measured(into, am):
+    """/readyz and /metrics over HTTP: whether Tasks and spawners are watched, and how the API server answers."""
+    import re
+    import urllib.error
+    import urllib.request
+    from harness import free_port
+    am.fire({"alertname": "Disk", "pod": "a"})
+    into.put(alert_spawner("s", am.url, {"secretRef": {"name": "missing"}}))
+    into.put(alert_spawner("t", am.url))
+    port = free_port()
+    into.engine.start("run", *into.args, "--lease", "none", "--listen", f"127.0.0.1:{port}")
+
+    def ask(path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            return answer.read().decode()
+
+    def ready():
+        try:
+            return ask("/readyz?format=json")
+        except (urllib.error.HTTPError, urllib.error.URLError):
+            return None
+    assert "Tasks and spawners are watched" in wait_until(ready, "ready")
+    wait_until(into.tasks, "a Task")
+    wait_until(lambda: into.status("t").get("completedPolls"), "its status")
+    metrics = ask("/metrics")
+
+    def count(verb, resource, code):
+        name = f'alertspawner_kube_requests_total{{verb="{verb}",resource="{resource}",code="{code}"}}'
+        found = re.search(re.escape(name) + r" (\d+)", metrics)
+        assert found, metrics
+        return int(found.group(1))
+    assert count("create", "tasks", 201) == 1 and count("list", "tasks", 200) >= 1
+    assert count("get", "secrets", 404) >= 1 and count("patch", "alertspawners", 200) >= 2
+    assert 'alertspawner_kube_request_duration_seconds_count{verb="create",resource="tasks"} 1' in metrics

@@ -1,9 +1,7 @@
 -- run.lua: the spec runner under a stock lua5.4, with files instead of an engine, printing TAP. For the runner's own
 -- tests and for a quick look; `alertspawner spec` is the real thing.
 --
---      lua5.4 test/spec/run.lua [-v] [--list] [--shuffle] [--sort] [--lazy] [--seed N] [--tags a,b] [--exclude-tags a,b]
---          [--filter P] [--filter-out P] [--name N] [--helper FILE] [-Xhelper a,b] [--no-keep-going] [--suppress-pending]
---          [--timeout S] [--repeat N] FILE...
+--      lua5.4 test/spec/run.lua [OPTION]... FILE...        options as busted's, see parse() below
 --
 -- Policies under test are asked through policy-probe when POLICY_PROBE names it.
 
@@ -39,36 +37,48 @@ local function add(list, text, comma)
     for part in string.gmatch(text, comma and "[^,]+" or ".+") do list[#list + 1] = part end
 end
 
+-- Words as busted has them: "--tags=a,b" or "--tags a,b".
+local FLAGS = {
+    ["-v"] = function() verbose = true end,
+    ["--list"] = function() options.mode = "list" end,
+    ["--shuffle-tests"] = function() options.shuffle = true end,
+    ["--sort-tests"] = function() options.sort = true end,
+    ["--lazy"] = function() options.lazy = true end,
+    ["--no-keep-going"] = function() options.keep_going = false end,
+    ["--suppress-pending"] = function() options.suppress_pending = true end,
+    ["--exact-tags"] = function() options.exact_tags = true end,
+}
+local VALUES = {
+    ["--seed"] = function(text) options.seed = tonumber(text) end,
+    ["--timeout"] = function(text) options.timeout = tonumber(text) end,
+    ["--repeat"] = function(text) rounds = tonumber(text) end,
+    ["--tags"] = function(text) add(options.tags, text, true) end,
+    ["--exclude-tags"] = function(text) add(options.exclude_tags, text, true) end,
+    ["--filter"] = function(text) add(options.filter, text) end,
+    ["--filter-out"] = function(text) add(options.filter_out, text) end,
+    ["--name"] = function(text) add(options.name, text) end,
+    ["--helper"] = function(text)
+        options.helpers[#options.helpers + 1] = {name = text, source = assert(slurp(text), text)}
+    end,
+    ["-Xhelper"] = function(text) add(options.helper_args, text, true) end,
+    ["-o"] = function() end, ["--pattern"] = function() end,
+}
+
 local function parse(words)
     local i = 1
-    local function value()
-        i = i + 1
-        return words[i]
-    end
     while words[i] do
-        local w = words[i]
-        if w == "-v" then verbose = true
-        elseif w == "--list" then options.mode = "list"
-        elseif w == "--shuffle" then options.shuffle = true
-        elseif w == "--sort" then options.sort = true
-        elseif w == "--lazy" then options.lazy = true
-        elseif w == "--no-keep-going" then options.keep_going = false
-        elseif w == "--suppress-pending" then options.suppress_pending = true
-        elseif w == "--exact-tags" then options.exact_tags = true
-        elseif w == "--seed" then options.seed = tonumber(value())
-        elseif w == "--timeout" then options.timeout = tonumber(value())
-        elseif w == "--repeat" then rounds = tonumber(value())
-        elseif w == "--tags" then add(options.tags, value(), true)
-        elseif w == "--exclude-tags" then add(options.exclude_tags, value(), true)
-        elseif w == "--filter" then add(options.filter, value())
-        elseif w == "--filter-out" then add(options.filter_out, value())
-        elseif w == "--name" then add(options.name, value())
-        elseif w == "--helper" then
-            local name = value()
-            add(options.helpers, name)
-            options.helpers[#options.helpers] = {name = name, source = assert(slurp(name), name)}
-        elseif w == "-Xhelper" then add(options.helper_args, value(), true)
-        else files[#files + 1] = w
+        local name, value = string.match(words[i], "^(%-%-[%w-]+)=(.*)$")
+        name = name or words[i]
+        if FLAGS[name] then
+            FLAGS[name]()
+        elseif VALUES[name] then
+            if not value then
+                i = i + 1
+                value = words[i]
+            end
+            VALUES[name](value)
+        else
+            files[#files + 1] = words[i]
         end
         i = i + 1
     end
@@ -190,7 +200,9 @@ local function object(t)
 end
 local sessions = {}
 function host.session(setup)
-    local answer = probe {files = object(setup.files), named = setup.named, config = setup.config and object(setup.config), lint = setup.lint}
+    local answer = probe {
+        files = object(setup.files), named = setup.named, config = object(setup.config), lint = setup.lint,
+    }
     sessions[#sessions + 1] = setup
     return #sessions, answer
 end
@@ -231,6 +243,9 @@ options.cwd = os.getenv "PWD"
 for round = 1, rounds do
     counter = 0
     for _, file in ipairs(files) do
+        if failed > 0 and options.keep_going == false then
+            break
+        end
         spec_directory = string.match(file, "^(.*)/[^/]*$") or "."
         options.file, options.source = file, assert(slurp(file), "cannot read " .. file)
         options.round, options.rounds = round, rounds

@@ -182,6 +182,7 @@ static void test_ceiling(void **state)
             newest = k->keys[i].fact.identity;
     struct buf gzip = {0};
     size_t gone = kept_write(k, &gzip);
+    print_message("%zu bytes hold %zu alerts and %zu keys; %zu entries went\n", gzip.len, k->n_episodes, k->n_keys, gone);
     assert_true(gone > 0);
     assert_true(gzip.len <= KEPT_BYTES_MAX);
     assert_true(gzip.len > KEPT_BYTES_MAX / 2); /* and not for the sake of it */

@@ -1,0 +1,8 @@
+describe("golden", function()
+    it("is the same", function() assert.golden("down_body.txt", "alertname: Down\nseverity: critical\nteam: shop") end)
+    it("differs", function() assert.golden("down_body.txt", "alertname: Down\nseverity: page\nteam: shop\nmore") end)
+    it("is not there", function()
+        assert.error_matches(function() assert.golden("none.txt", "text") end, "%-%-update%-golden writes it:\ntext")
+    end)
+    it("wants texts", function() assert.golden("none.txt") end)
+end)

@@ -1,0 +1,98 @@
+-- Blocks, their variables, and the order of what is around tests.
+local order = {}
+local function log(text) order[#order + 1] = text end
+local function told() local text = table.concat(order, " ") order = {} return text end
+
+describe("order", function()
+    setup(function() log "S" end)
+    teardown(function() log "T" end)
+    before_each(function() log "b" end)
+    after_each(function() log "a" end)
+    it("one", function() log "1" end)
+    describe("inner", function()
+        lazy_setup(function() log "LS" end)
+        lazy_teardown(function() log "LT" end)
+        before_each(function() log "B" end)
+        after_each(function() log "A" end)
+        it("two", function() log "2" end)
+        it("three", function() log "3" end)
+        before_each(function() log "late" end)
+    end)
+    it("four", function() finally(function() log "f" end) log "4" end)
+end)
+it("was right", function()
+    assert.equal("S b 1 a LS b B late 2 A a b B late 3 A a LT b 4 f a T", told())
+end)
+
+describe("a describe without tests", function()
+    strict_setup(function() log "strict" end)
+    lazy_setup(function() log "lazy" end)
+end)
+it("runs strict setups only", function() assert.equal("strict", told()) end)
+
+describe("variables", function()
+    outer = 1
+    it("are set", function() own = 2 assert.equal(1, outer) end)
+    it("are not shared", function() assert.is_nil(own) end)
+    describe("inside", function()
+        inner = 3
+        it("are seen from inside", function() assert.same({1, 3}, {outer, inner}) end)
+    end)
+    it("are not seen from outside", function() assert.is_nil(inner) end)
+    before_each(function() each = (each or 0) + 1 end)
+    it("of before_each are the block's", function() assert.is_number(each) end)
+    it("of _G are everybody's", function() _G.everybody = 1 end)
+    it("and stay", function() assert.equal(1, everybody) end)
+    it("that are false are looked for further out", function()
+        outer = false
+        assert.equal(1, outer)
+    end)
+    setup(function() from_setup = "x" end)
+    it("of setup", function() assert.equal("x", from_setup) end)
+end)
+it("are gone outside", function() assert.is_nil(outer) end)
+
+insulate("insulated", function()
+    _G.inside = true
+    package.loaded.inside = true
+    it("has it", function() assert.is_true(inside) end)
+end)
+it("is restored", function()
+    assert.is_nil(inside)
+    assert.is_nil(package.loaded.inside)
+end)
+insulate("exposing", function()
+    expose("exposed", function()
+        _G.exposed = 1
+        far_out = 2
+        it("has it", function() assert.equal(1, exposed) end)
+    end)
+    it("keeps it", function() assert.equal(1, exposed) end)
+    it("far out", function() assert.is_nil(_G.far_out) end)
+end)
+it("far out, outside", function() assert.equal(2, far_out) end)
+
+describe("nested words", function()
+    it("it in it", function() it("x", function() end) end)
+    it("describe in it", function() describe("x", function() end) end)
+    it("before_each in it", function() before_each(function() end) end)
+    it("it in pcall", function() assert.has_error(it, "'it' not supported inside current context block") end)
+    before_each(function() assert.has_error(describe) end)
+    it("randomize in it", function() randomize() end)
+    it("pending in finally", function() finally(function() pending("x") end) end)
+end)
+
+describe "sugar" (function()
+    it "works" (function() assert.is_true(true) end)
+    it "fails" (function() assert.is_true(false) end)
+end)
+
+describe("aliases", function()
+    context("context", function()
+        spec("spec", function() end)
+        test("test", function() error("x") end)
+    end)
+end)
+describe(function() it("in a describe without a name", function() end) end)
+it("has a number in its name " .. 5, function() end)
+it("has a very long name " .. ("x"):rep(100), function() error("it fails") end)

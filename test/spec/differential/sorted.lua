@@ -1,0 +1,12 @@
+-- Tests by name.
+describe("z", function()
+    it("c", function() end)
+    it("a", function() end)
+    before_each(function() end)
+    describe("b", function() it("y", function() end) it("x", function() end) end)
+    it("B", function() end)
+    it("10", function() end)
+    it("9", function() end)
+end)
+describe("a", function() it("only", function() end) end)
+it("m", function() end)
