@@ -210,8 +210,17 @@ static void on_line(void *arg, lua_State *L, lua_Debug *ar)
         if (!o->file[0])
             snprintf(o->file, sizeof o->file, "%s", file_of(ar));
     }
-    if (m->how == CHAIN_TRACED && ar->source[0] == '@' && (!m->untraced || strcmp(m->untraced, ar->source + 1) != 0))
+    if (m->how == CHAIN_TRACED && ar->event == LUA_HOOKLINE && ar->source[0] == '@' && (!m->untraced || strcmp(m->untraced, ar->source + 1) != 0))
         add_step(m, L, ar);
+}
+
+/* Lines are not told any more: what was told last is not where it will return. */
+static void on_blur(void *arg)
+{
+    struct chain_maker *m = arg;
+    for (size_t i = 0; i < m->n_open; i++)
+        m->open[i].line = 0;
+    m->chain.more_steps += m->how == CHAIN_TRACED;
 }
 
 static void on_read(void *arg, const char *what, const char *name, const char *value, size_t len)
@@ -251,7 +260,7 @@ void chain_maker_open(struct chain_maker *m, struct vm *vm, unsigned bits, const
     m->source_arg = arg;
     m->n_open = m->too_deep = 0;
     m->first = m->chain.n_links;
-    m->watch = (struct vm_watch){.arg = m, .line = on_line, .read = on_read, .exact = m->how != CHAIN_MEASURED};
+    m->watch = (struct vm_watch){.arg = m, .line = on_line, .blur = on_blur, .read = on_read, .exact = m->how != CHAIN_MEASURED};
     vm->watch = &m->watch;
     vm->peak = vm->used;
 }

@@ -86,12 +86,16 @@ static void on_count(lua_State *L, lua_Debug *ar)
         vm->on_line(vm->on_line_arg, L, ar);
     if (vm->dead)
         raise_timeout(L);
-    if (ar->event == LUA_HOOKLINE) {
+    if (ar->event != LUA_HOOKCOUNT) {
         if (looked_at(vm))
             vm->watch->line(vm->watch->arg, L, ar);
         return;
     }
     spend(L, vm, (uint64_t)lua_gethookcount(L));
+    if (looked_at(vm) && vm->call_used > VM_LOOKED_AT && lua_gethookcount(L) == 1) {
+        vm->watch->blur(vm->watch->arg);
+        lua_sethook(L, on_count, LUA_MASKCOUNT | LUA_MASKRET, VM_STEP);
+    }
 }
 
 void vm_tell_read(lua_State *L, const char *what, const char *name)

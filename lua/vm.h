@@ -17,6 +17,7 @@
 
 enum {
     VM_STEP = 1000,    /* instructions between two looks of the hook; every 100 costs three times as much */
+    VM_LOOKED_AT = 200 * 1000,
     VM_PLACE_MAX = 80, /* "payments.lua:31" */
 };
 
@@ -31,8 +32,11 @@ typedef void vm_line_cb(void *arg, lua_State *L, lua_Debug *ar);
 /* Somebody looks on while hooks run: lua/chain_maker.h. None of it may raise or allocate in Lua. */
 struct vm_watch {
     void *arg;
-    /* Before each line of Lua is executed. */
+    /* Before each line of Lua is executed. A call that has used VM_LOOKED_AT instructions is no longer looked at so closely,
+     * which would take it more time than it has: `blur` says so, and from then on `line` is only told when a function
+     * returns (ar->event is LUA_HOOKRET). */
     void (*line)(void *arg, lua_State *L, lua_Debug *ar);
+    void (*blur)(void *arg);
     /* "labels.", "track" was read of the alert or of ctx; value NULL: there is none. */
     void (*read)(void *arg, const char *what, const char *name, const char *value, size_t len);
     bool exact; /* instructions are counted one by one, and `line` and `read` are called */

@@ -186,6 +186,17 @@ static void budgets_are_the_same(void **state)
     }
 }
 
+/* ... and what takes long is explained, too, in not much more time. */
+static void long_hooks_tell_where_they_return(void **state)
+{
+    (void)state;
+    expect(POLICY("\nfilter = function(alert)\n  local n = 0\n  for i = 1, 400000 do\n    n = n + i\n  end\n"
+                  "  return n < 0, 'long'\nend"),
+           "  filter    10-payments.lua:7  false  long\n              return n < 0, 'long'\n");
+    expect(POLICY("\nfilter = function(alert)\n  local n = 0\n  while true do\n    n = n + 1\n  end\nend"),
+           "policy.timeout: used more than 2000000 instructions\n");
+}
+
 static void a_trace_shows_lines_and_locals(void **state)
 {
     (void)state;
@@ -229,7 +240,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layers_tell_who_decided), cmocka_unit_test(failures_name_their_line),
         cmocka_unit_test(matches_tell_who_judges), cmocka_unit_test(only_who_is_asked_about),
-        cmocka_unit_test(budgets_are_the_same),    cmocka_unit_test(a_trace_shows_lines_and_locals),
+        cmocka_unit_test(budgets_are_the_same),    cmocka_unit_test(long_hooks_tell_where_they_return),
+        cmocka_unit_test(a_trace_shows_lines_and_locals),
         cmocka_unit_test(measured_costs_little),   cmocka_unit_test(chains_have_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

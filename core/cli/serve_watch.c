@@ -3,6 +3,7 @@
 
 #include "api/health.h"
 #include "base/buf.h"
+#include "cli/cluster.h"
 #include "metrics/metrics.h"
 #include "policy/worker_pool.h"
 #include "spawner/spawner.h"
@@ -158,8 +159,20 @@ static void collect(void *arg, struct metrics *m)
     metrics_process(m);
 }
 
+/* ---- the cluster ---- */
+
+static void look_at_lists(void *arg, struct health_condition *c)
+{
+    const struct cluster *cluster = arg;
+    const char *why = "";
+    bool ready = cluster_ready(cluster, &why);
+    health_say(c, ready, "%s", ready ? "what is in the cluster has been listed" : why);
+}
+
 void serve_watch_start(struct serve_watch *w)
 {
+    if (w->engine->cluster != NULL)
+        health_on_asked(health_ready(w->health, "lists", ""), look_at_lists, w->engine->cluster);
     struct health_condition *polls = health_ready(w->health, "polls", "no spawner is watched yet");
     health_of_leader(polls);
     health_on_asked(polls, look_at_polls, w);

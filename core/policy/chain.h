@@ -9,6 +9,18 @@
 
 #include "policy/wire.h"
 
+enum {
+    WIRE_CHAIN_LINKS_MAX = 64,  /* of one answer */
+    WIRE_CHAIN_DEPTH_MAX = 16,
+    WIRE_CHAIN_READS_MAX = 12,  /* names that one link has read */
+    WIRE_CHAIN_VALUE_MAX = 256, /* bytes of a value, a name, a line of a file */
+    WIRE_CHAIN_PLACE_MAX = 300,
+    WIRE_CHAIN_CHOICES_MAX = 256,
+    WIRE_CHAIN_STEPS_MAX = 500,
+    WIRE_CHAIN_LOCALS_MAX = 512,
+    WIRE_CHAIN_BYTES_MAX = 96 * 1024, /* of all of it; the rest is counted */
+};
+
 enum chain_bits {
     CHAIN_DECIDED = 1,   /* this layer's value is the hook's answer */
     CHAIN_PASSED_ON = 2, /* it returned what super() said, unchanged: that layer has CHAIN_DECIDED */

@@ -57,15 +57,6 @@ enum {
     WIRE_STATE_STRING_MAX = 1024,
     WIRE_STATE_ITEM_MAX = 4096, /* bytes of all names and values of one key, as written here */
     WIRE_MEMBERS_MAX = 50,      /* alerts of a group that COMPOSE brings along */
-    WIRE_CHAIN_LINKS_MAX = 64,  /* a chain of one answer, see chain.h */
-    WIRE_CHAIN_DEPTH_MAX = 16,
-    WIRE_CHAIN_READS_MAX = 12,  /* names that one link has read */
-    WIRE_CHAIN_VALUE_MAX = 256, /* bytes of a value, a name, a line of a file */
-    WIRE_CHAIN_PLACE_MAX = 300,
-    WIRE_CHAIN_CHOICES_MAX = 256,
-    WIRE_CHAIN_STEPS_MAX = 500,
-    WIRE_CHAIN_LOCALS_MAX = 512,
-    WIRE_CHAIN_BYTES_MAX = 96 * 1024, /* of all of it; the rest is counted */
 };
 /* What a policy may say. The worker refuses more with a sentence for its author, the engine as nonsense. */
 enum {

@@ -56,6 +56,9 @@ static void mended(const struct cycle *c, size_t n, struct buf *b)
     const struct chain_link *l = spoken(c, n, true, 0);
     if (l != NULL && l->by[0] != '\0')
         buf_addf(b, "when %s is mended: every cycle asks again", l->by);
+    else if (judge_policy_info(c->judge, judge_at(c->judge, n)->policy)->file[0] != '\0')
+        buf_addf(b, "when %s is mended: every cycle asks again",
+                 judge_policy_info(c->judge, judge_at(c->judge, n)->policy)->file);
     else
         buf_adds(b, "when the policy is mended: every cycle asks again");
 }

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+enum { BATCH_MAX = 16 * 1024 * 1024 }; /* bytes after which writing begins in the middle of a cycle */
+
 struct decision_log {
     uv_loop_t *loop;
     struct rotated *file; /* the thread's while `busy` */
@@ -56,7 +58,7 @@ static void note_batch(struct decision_log *log)
         log->in_trouble = false;
         log->lost_in_trouble = 0;
     }
-    buf_clear(&log->writing);
+    buf_free(&log->writing); /* a first cycle may have had much to say */
     log->n_writing = 0;
 }
 
@@ -161,6 +163,8 @@ static void add_line(struct decision_log *log, struct cycle *c, size_t row)
     }
     decision_line(c, row, &log->waiting);
     log->n_waiting++;
+    if (log->waiting.len > BATCH_MAX)
+        log_step(log);
 }
 
 void decision_log_cycle(struct decision_log *log, struct cycle *c)

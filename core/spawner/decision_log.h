@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-enum { DECISION_LOG_WAITING_MAX = 64 * 1024 * 1024 }; /* bytes that wait to be written */
+enum { DECISION_LOG_WAITING_MAX = 256 * 1024 * 1024 }; /* bytes that wait to be written */
 
 struct decision_log_options {
     const char *path; /* "-": standard output */

@@ -2,7 +2,10 @@
 alert from its Task. With a running engine, without one, and offline."""
 import json
 import re
+import threading
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 import yaml
@@ -151,6 +154,12 @@ def test_shadow_and_quarantine(engine, serve):
     server = serve(sends(json.dumps([alert_json(PAY)])))
     text = why(engine, server, **{"10_payments": policy("", more=' mode = "shadow",')})
     says(text, "no Task: policy.shadow", 'would change without mode = "shadow" in 10-payments.lua')
+
+    # what loops in C, where no line is told, is ended by the clock
+    text = why(engine, server, **{"10_payments": policy(
+        'filter = function(alert)\n  return (("a*"):rep(30) .. "b"):len() > 0 and not (("a"):rep(3000)):find(("a*"):rep(30) .. "b")\nend')})
+    says(text, "no Task, because something is wrong: policy.timeout: 10-payments.lua: filter used more than 2s",
+         "would change when 10-payments.lua is mended")
 
     many = [alert_json({**PAY, "alertname": f"A{i}"}) for i in range(8)]
     server = serve(sends(json.dumps(many)))
@@ -331,6 +340,76 @@ def test_a_running_engine_is_asked(engine, am):
     says(engine("why", "DiskFull", code=1).stderr, "with -f FILE")
     # without an engine, the store is read all the same
     says(engine("why", "DiskFull", "-f", file, code=0).stdout, "does not fire", "default/s remembers:")
+
+class Slow:
+    """Answers cycles at once, and questions (which want silenced alerts, too) only when it may."""
+
+    def __init__(self, serve):
+        self.may = threading.Event()
+        self.asked = 0
+        self.server = serve(self.answer)
+        self.url = self.server.url
+
+    def answer(self, handler):
+        if "silenced=true" in handler.path:
+            self.asked += 1
+            self.may.wait(30)
+        harness.send(handler, json.dumps([alert_json(PAY)]))
+
+
+def test_questions_come_and_go(engine, serve):
+    """Several at once, one whose client goes away, a document that changes and an engine that stops meanwhile."""
+    slow = Slow(serve)
+    docs = [spawner("s", slow.url, when={"pollInterval": "5s"}), spawner("t", slow.url, when={"labels": {"team": "x"}})]
+    file = engine.write(*docs)
+    run = engine.start("run", "-f", file, "--listen", "none")
+    wait_until(lambda: run.stderr.count("cycle done") >= 2, "the first cycles")
+    asking = [engine.start("why", "HighErrorRate") for _ in range(4)]
+    wait_until(lambda: slow.asked, "the question has come to Alertmanager")
+    asking[1].kill()
+    engine.write(docs[0])  # t is gone while somebody asks about it
+    wait_until(lambda: "no longer watched" in run.stderr, "the change is taken up")
+    slow.may.set()
+    for one in (asking[0], asking[2], asking[3]):
+        wait_until(lambda: one.process.poll() is not None, "the answer")
+        assert one.process.returncode == 0, one.stderr
+        says(one.stdout, "default/s: ")
+    assert slow.asked >= 3
+    slow.may.clear()
+    last = engine.start("why", "HighErrorRate")
+    before = slow.asked
+    wait_until(lambda: slow.asked > before or last.process.poll() is not None, "another question")
+    code, took = run.terminate()
+    slow.may.set()
+    assert code == 0 and took < 6, (code, took)
+    wait_until(lambda: last.process.poll() is not None, "the question is given up")
+    assert last.process.returncode == 1 and last.stderr.startswith("Error: ")
+    assert "Sanitizer" not in run.stderr and "runtime error" not in run.stderr, run.stderr
+
+
+def test_http_answers(engine, serve):
+    """What the socket says to who speaks HTTP."""
+    server = serve(sends(json.dumps([alert_json(PAY)])))
+    file = engine.write(spawner("s", server.url, when={"pollInterval": "5s"}))
+    port = harness.free_port()
+    run = engine.start("run", "-f", file, "--listen", f"127.0.0.1:{port}")
+    wait_until(lambda: "cycle done" in run.stderr, "the first cycle")
+
+    def get(path):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as e:
+            return e.code, json.load(e)
+    status, answer = get("/api/v1/why/HighErrorRate")
+    assert status == 200 and answer["alerts"][0]["decisions"][0]["spawner"] == "s"
+    assert get("/api/v1/why/Nobody")[0] == 404
+    assert get("/api/v1/why/")[0] in (400, 404)
+    assert get("/api/v1/why/" + "x" * 2000)[0] == 400
+    assert get("/api/v1/why/HighErrorRate?spawner=nobody")[0] == 404
+    says(engine("why", "HighErrorRate", "--engine", f"http://127.0.0.1:{port}", code=0).stdout, "default/s: ")
+    says(engine("why", "HighErrorRate", "--engine", "http://127.0.0.1:1", code=1).stderr, "127.0.0.1:1")
+    run.terminate()
 
 
 # --- offline ---
