@@ -34,6 +34,8 @@ import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
 DEPLOY = HERE.parent.parent / "deploy"
+# KELOS_CRDS: a directory with tasks.yaml and taskspawners.yaml of a Kelos, to run everything against its own kinds
+CRDS = pathlib.Path(os.environ.get("KELOS_CRDS", HERE / "crds"))
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
 from harness import PATIENCE, free_port, wait_until  # noqa: E402
@@ -179,7 +181,7 @@ class Cluster:
                     break
                 self._stop()
                 assert attempt < 2, f"the API server does not come up: see {self.directory}/*.log"
-            for path in (HERE / "crds/tasks.yaml", HERE / "crds/taskspawners.yaml", DEPLOY / "crd/alertspawners.yaml"):
+            for path in (CRDS / "tasks.yaml", CRDS / "taskspawners.yaml", DEPLOY / "crd/alertspawners.yaml"):
                 self.define(yaml.safe_load(path.read_text()))
             self.admin_config = self.kubeconfig(self.directory / "admin.kubeconfig")
         except BaseException:
@@ -278,7 +280,8 @@ class Cluster:
     # -- what is in it
 
     def define(self, definition):
-        """Creates or replaces a CRD and waits until it is served."""
+        """Creates or replaces a CRD and waits until it is served. Nobody is here who would convert."""
+        definition = {**definition, "spec": {**definition["spec"], "conversion": {"strategy": "None"}}}
         path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
         name, spec = definition["metadata"]["name"], definition["spec"]
         old = self.admin.find(f"{path}/{name}")
@@ -288,7 +291,7 @@ class Cluster:
             self.admin.put(f"{path}/{name}", definition)
         else:
             self.admin.post(path, definition)
-        resource = f"/apis/{spec['group']}/{spec['versions'][0]['name']}/{spec['names']['plural']}"
+        resource = f"/apis/{spec['group']}/{spec['versions'][-1]['name']}/{spec['names']['plural']}"
 
         def served():
             with contextlib.suppress(Status):
@@ -298,10 +301,10 @@ class Cluster:
     def adopt(self, adopted=True):
         """TaskSpawner as a Kelos would have it that has adopted the proposal: its `when` knows prometheusAlerts. Or as it
         was before."""
-        definition = yaml.safe_load((HERE / "crds" / "taskspawners.yaml").read_text())
+        definition = yaml.safe_load((CRDS / "taskspawners.yaml").read_text())
         if not adopted:
             return self.define(definition)
-        schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+        schema = next(v for v in definition["spec"]["versions"] if v["storage"])["schema"]["openAPIV3Schema"]
         schema["properties"]["spec"]["properties"]["when"]["properties"]["prometheusAlerts"] = {
             "type": "object", "x-kubernetes-preserve-unknown-fields": True}
         return self.define(definition)

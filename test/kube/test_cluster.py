@@ -62,7 +62,7 @@ def test_task_is_immutable(cluster, namespace):
 
 def test_taskspawner_drops_what_it_does_not_know(cluster, namespace):
     document = {"apiVersion": "kelos.dev/v1alpha2", "kind": "TaskSpawner", "metadata": {"name": "s"},
-                "spec": {"when": {"prometheusAlerts": {"url": "http://am"}}, "taskTemplate": {"type": "codex"}}}
+                "spec": {"when": {"prometheusAlerts": {"url": "http://am"}}, "taskTemplate": {"type": "codex", "credentials": {"type": "none"}}}}
     path = f"/apis/kelos.dev/v1alpha2/namespaces/{namespace}/taskspawners"
     assert cluster.admin.post(path, document)["spec"]["when"] == {}
     with pytest.raises(kube.Status, match="unknown field"):
