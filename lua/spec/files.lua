@@ -128,7 +128,10 @@ function files.read(path)
     end
     local text, why = host.read(path, "module")
     if not text then
-        return nil, path .. ": " .. (why or "No such file or directory"), 2
+        if not why or sub(path, 1, 1) ~= "/" then -- what may not be read is not there; a whole path may want to know why
+            return nil, path .. ": No such file or directory", 2
+        end
+        return nil, sub(why, 1, #path + 2) == path .. ": " and why or path .. ": " .. why, 2
     end
     return text
 end

@@ -8,7 +8,7 @@ local report = {tests = 0, success = 0, pending = 0, failure = 0, error = 0}
 local suppress_pending = false
 local last = {} -- by status: what the last failure and the last error said
 local waiting = {} -- by element: what pending() said
-local told_of = {} -- by element: the messages of what failed in it
+local told_of = {} -- by test that runs: the messages of what failed in it
 
 -- {name, file, line, short, tags} of an element.
 local function element_of(element)
@@ -49,8 +49,8 @@ local function hides(element, status)
 end
 
 local function on_start(element)
+    waiting[element], told_of[element] = nil, {}
     if not hides(element) then
-        waiting[element], told_of[element] = nil, nil
         host.event("test_start", element_of(element))
     end
     return nil, true
@@ -73,9 +73,9 @@ local function on_end(element, _, status)
             status = status, also = #also > 0 and also or nil, seconds = element.duration or 0,
             pending = status == "pending" and waiting[element] or nil,
         }
-        told_of[element] = nil
         host.event("test_end", told(element, more, last[status] or {}))
     end
+    told_of[element] = nil
     return nil, true
 end
 
@@ -83,11 +83,9 @@ local function on_problem(status)
     return function(element, parent, message, trace, detail)
         local problem = problem_of(parent, message, trace, detail)
         last[status] = problem
-        if element.descriptor == "it" then
-            told_of[element] = told_of[element] or {}
+        if element.descriptor == "it" and told_of[element] then
             table.insert(told_of[element], problem.message)
-        end
-        if element.descriptor ~= "it" then
+        else -- around a test, or in somebody who is told of its end
             last["error"] = problem
             report["error"] = report["error"] + 1
             if not element.trace and trace then -- a block of a helper, or a file

@@ -11,10 +11,11 @@ from harness import PATIENCE
 
 
 class Probe:
-    """probe(COMMAND, ARGS...) sends; wait(says=...) is the next line that matches. `env`: more of the environment."""
+    """probe(COMMAND, ARGS...) sends; wait(says=...) is the next line that matches. `env`: more of the environment;
+    `wrapper`: a command that runs it."""
 
-    def __init__(self, config, context="", env=None, **popen):
-        self.process = subprocess.Popen([os.environ["KUBE_PROBE"], str(config or ""), *([context] if context else [])],
+    def __init__(self, config, context="", env=None, wrapper=(), **popen):
+        self.process = subprocess.Popen([*wrapper, os.environ["KUBE_PROBE"], str(config or ""), *([context] if context else [])],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                         env={**os.environ, **(env or {})}, **popen)
         self.lines, self.seen, self.errors = queue.Queue(), [], []

@@ -133,6 +133,58 @@ def test_a_token_file_that_rotates(probes, cluster, namespace, account, tmp_path
     assert missing["error"] == "not found" and str(token) in missing["message"]
 
 
+# ---- in a pod ----
+
+@pytest.fixture
+def pod(cluster, namespace, account, tmp_path):
+    """What a Pod of that ServiceAccount has: files and variables. pod.command: what runs a program there."""
+    class Pod:
+        mount = tmp_path / "serviceaccount"
+        env = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": cluster.url.rpartition(":")[2],
+               "HOME": str(tmp_path)}
+        command = ["unshare", "--map-root-user", "--mount", "sh", "-ec",
+                   "mount -t tmpfs pod /run; d=/run/secrets/kubernetes.io/serviceaccount; mkdir -p $d; "
+                   f"mount --bind {tmp_path}/serviceaccount $d; exec \"$@\"", "pod"]
+    Pod.mount.mkdir()
+    (Pod.mount / "ca.crt").write_bytes((cluster.directory / "ca.crt").read_bytes())
+    (Pod.mount / "namespace").write_text(namespace)
+    (Pod.mount / "token").write_text(account())
+    tried = subprocess.run([*Pod.command, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode != 0:
+        pytest.skip(f"no mount namespaces here: {tried.stderr.strip()}")
+    return Pod
+
+
+def test_in_a_pod(pod, probes, namespace, account):
+    p = probes("", wrapper=pod.command, env=pod.env)
+    hello = p.wait("ready")
+    assert hello["ns"] == namespace and hello["origin"] == "the pod's service account"
+    assert hello["server"] == f"https://127.0.0.1:{pod.env['KUBERNETES_SERVICE_PORT']}"
+    assert "error" not in works(p)
+    (pod.mount / "token").write_text("s3cr3t")  # read by the next process; this one goes on with what it has
+    assert "error" not in works(p)
+    q = probes("", wrapper=pod.command, env=pod.env)
+    q.wait("ready")
+    refused = works(q)
+    assert refused["error"] == "forbidden" and "s3cr3t" not in str(refused)
+    (pod.mount / "token").write_text(account())  # the kubelet rotates it
+    assert "error" not in works(q)
+
+
+def test_the_engine_in_a_pod(pod, cluster, namespace):
+    """Without any option that says so, it works on the cluster."""
+    cluster.kubectl("-n", namespace, "create", "role", "tasks", "--verb=get,list,watch", "--resource=tasks.kelos.dev")
+    cluster.kubectl("-n", namespace, "create", "rolebinding", "tasks", "--role=tasks", f"--serviceaccount={namespace}:engine")
+    done = subprocess.run([*pod.command, os.environ["ALERTSPAWNER"], "get", "tasks", "-o", "json"], capture_output=True,
+                          text=True, check=False, env={**os.environ, **pod.env})
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["items"] == []
+    (pod.mount / "ca.crt").unlink()
+    done = subprocess.run([*pod.command, os.environ["ALERTSPAWNER"], "get", "tasks"], capture_output=True,
+                          text=True, check=False, env={**os.environ, **pod.env})
+    assert done.returncode == 1 and "the pod's service account: /var/run/secrets/kubernetes.io/serviceaccount/ca.crt" in done.stderr
+
+
 # ---- plugins ----
 
 PLUGIN = """#!/usr/bin/python3
