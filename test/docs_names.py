@@ -6,10 +6,10 @@ import sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
 PAGES = ["README.md", "docs/tour.md", "docs/barriers.md", "docs/documents.md", "docs/reasons.md", "docs/metrics.md",
-         "docs/policies.md", "docs/specs.md", "test/hostile/README.md",
+         "docs/policies.md", "docs/replay.md", "docs/specs.md", "test/hostile/README.md",
          *sorted(f"docs/decisions/{f.name}" for f in (root / "docs/decisions").glob("*.md"))]
 # Names of files that stand for a reader's own.
-EXAMPLES = {"10-payments.lua", "10-payments_spec.lua", "lib_*.lua", "lib_NAME.lua", "*_spec.lua", "NAME.lua",
+EXAMPLES = {"10-payments.lua", "queue.jsonl", "spawner.yaml", "10-payments_spec.lua", "lib_*.lua", "lib_NAME.lua", "*_spec.lua", "NAME.lua",
             "NAME_spec.lua"}
 SOURCES = {".c", ".h", ".cc", ".lua", ".txt", ".cmake", ".py", ".sh", ".def"}
 
