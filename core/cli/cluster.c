@@ -147,6 +147,11 @@ void cluster_refresh(struct cluster *c)
     kube_store_refresh(c->store);
 }
 
+void cluster_hurry(struct cluster *c)
+{
+    kube_store_hurry(c->store);
+}
+
 bool cluster_ready(const struct cluster *c, const char **why_r)
 {
     return kube_store_ready(c->store, why_r) && spawners_ready(c, why_r);

@@ -33,6 +33,8 @@ void cluster_measure(struct cluster *c, struct metrics *metrics);
 void cluster_fence(struct cluster *c, bool (*may_act)(void *arg), void *arg);
 /* This replica leads now: what others have written is read again. */
 void cluster_refresh(struct cluster *c);
+/* See kube_store_hurry. */
+void cluster_hurry(struct cluster *c);
 bool cluster_ready(const struct cluster *c, const char **why_r);
 
 /* ---- spawners that are objects ---- */

@@ -73,6 +73,8 @@ static void on_deadline(uv_timer_t *t)
 {
     struct run *r = t->data;
     log_warn(NULL, "cycles that have not finished are given up");
+    if (r->engine.cluster != NULL)
+        cluster_hurry(r->engine.cluster);
     watches_cancel(r->watches);
 }
 

@@ -125,6 +125,38 @@ def test_killed_between_delete_and_create(engine, cluster, namespace, source, fa
     wait_until(lambda: {k[6] for k in into.memory("storm")["key"]} == {"2"}, "the second attempt of each")
 
 
+def test_ended_in_the_middle(engine, cluster, namespace, source, faults):
+    """SIGTERM in a storm on a slow API server: the engine ends soon, notes what it did, and the next one does the rest."""
+    into = InCluster(engine, cluster, namespace, server=faults.url)
+    faults.rule(f.delay(0.2), method="POST", path="/tasks$")
+    source.fire(60)
+    into.put(alert_spawner("storm", source.url))
+    run = into.start()
+    wait_until(lambda: len(into.tasks()) > 3, "some Tasks")
+    code, _ = run.terminate()
+    made = len(into.tasks())
+    assert code == 0 and 3 < made < 60, run.stderr
+    assert into.memory("storm")["total"] == [[str(made)]] and into.status("storm")["totalTasksCreated"] == made
+    faults.clear()
+    into.start()
+    wait_until(lambda: len(into.tasks()) == 60, "the rest")
+    check_exactly_one(into, 60)
+
+
+def test_a_status_that_cannot_be_written(engine, cluster, namespace, source, faults):
+    """Tasks were made: that is told as it is, and the status follows when it can."""
+    into = InCluster(engine, cluster, namespace, server=faults.url)
+    source.fire(2)
+    into.put(alert_spawner("storm", source.url))
+    faults.rule(f.answer(403), method="PATCH", path="/status$")
+    done = into.decisions("once")
+    assert [d["reason"] for d in done["storm"]] == ["create.new"] * 2
+    assert into.status("storm") == {}
+    faults.clear()
+    into.decisions("once")
+    assert into.status("storm")["totalTasksCreated"] == 2
+
+
 def test_memory_of_another_writer(engine, cluster, namespace, source):
     """Two who write (a replica that was cut off): what both know is kept, nothing is overwritten unseen."""
     into = InCluster(engine, cluster, namespace)

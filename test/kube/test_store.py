@@ -374,3 +374,24 @@ def test_ready_and_measured(into, am):
     assert count("create", "tasks", 201) == 1 and count("list", "tasks", 200) >= 1
     assert count("get", "secrets", 404) >= 1 and count("patch", "alertspawners", 200) >= 2
     assert 'alertspawner_kube_request_duration_seconds_count{verb="create",resource="tasks"} 1' in metrics
+
+
+def test_all_namespaces(engine, cluster, namespace, am):
+    """-A: one watch of Tasks and one of spawners for all; two of one name in two namespaces are two."""
+    into = InCluster(engine, cluster, namespace, rules=None)
+    other = InCluster(engine, cluster, cluster.namespace("other"), rules=None)
+    am.fire({"alertname": "Disk", "pod": "a"})
+    into.put(alert_spawner("twin", am.url))
+    other.put(alert_spawner("twin", am.url))
+    path = into.engine.write({**spawner("filed", am.url), "metadata": {"name": "filed", "namespace": other.ns}})
+    run = into.start("-A", "-f", path)
+    wait_until(lambda: len(into.tasks()) == 1 and len(other.tasks()) == 2, "their Tasks")
+    for each in into, other:
+        wait_until(lambda: each.status("twin").get("totalTasksCreated") == 1, "its own counter")
+    assert other.memory("filed")["total"] == [["1"]]
+    # A Task that somebody deletes comes back by the watch, where it belongs.
+    name = next(n for n in other.tasks() if n.startswith("twin"))
+    uid = other.tasks()[name]["metadata"]["uid"]
+    other.delete(name)
+    wait_until(lambda: other.tasks().get(name, {"metadata": {"uid": uid}})["metadata"]["uid"] != uid, "a new one", 180)
+    assert len(into.tasks()) == 1 and "error" not in run.stderr.lower().replace("0 errors", "")

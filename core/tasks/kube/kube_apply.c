@@ -46,6 +46,8 @@ static bool may_try(struct operation *op, size_t i)
     struct err e = {0};
     if (op->given_up)
         err_set(&e, ERR_UNREACHABLE, "not tried: the API server does not answer");
+    else if (op->store->stopping)
+        err_set(&e, ERR_CONFLICT, "not tried: the engine is being stopped; whoever acts next does it");
     else if (operation_may_write(op, &e))
         return true;
     result_set(op, i, STORE_FAILED, &e);

@@ -172,17 +172,15 @@ static int merged(struct operation *op)
     return write_start(op);
 }
 
-/* When the creations are done, their results must be told, whatever becomes of this; it is tried again in the next
- * cycle, and a cycle that has nothing else to tell fails with it. */
-static int end(struct operation *op, int rc)
+int write_end(struct operation *op, int rc, const char *what)
 {
-    if (rc >= 0 || op->changes.n_creates + op->changes.n_cancels == 0) {
-        if (rc < 0)
-            err_wrap(&op->err, "writing what is remembered");
+    if (rc >= 0)
         return rc;
-    }
-    log_error(op->slot->name, "writing what is remembered of %s/%s: %s; the next cycle tries again", op->slot->ns,
-              op->slot->name, op->err.msg);
+    if (op->changes.n_creates + op->changes.n_cancels == 0)
+        return err_wrap(&op->err, "writing %s", what);
+    char *who = xasprintf("%s/%s", op->slot->ns, op->slot->name);
+    log_error(who, "writing %s: %s; the next cycle tries again", what, op->err.msg);
+    free(who);
     return 1;
 }
 
@@ -204,11 +202,11 @@ int keep_step(struct operation *op)
 {
     switch (op->sub) {
     case SUB_START:
-        return end(op, prepare(op));
+        return write_end(op, prepare(op), "what is remembered");
     case SUB_WRITTEN:
-        return end(op, written(op));
+        return write_end(op, written(op), "what is remembered");
     case SUB_READ:
-        return end(op, merged(op));
+        return write_end(op, merged(op), "what is remembered");
     }
     return 1;
 }

@@ -37,7 +37,7 @@ struct kube_store {
     struct kube_client *client;
     struct kube_events *events;
     char *ns;
-    bool read_only, closed;
+    bool read_only, closed, stopping;
     bool quiet; /* a change of the index is our own, and no reason for a cycle */
     bool (*may_act)(void *arg);
     void *may_act_arg;
@@ -118,6 +118,9 @@ struct kept *map_read(const struct slot *slot, const cJSON *map, struct err *e);
 struct kube_ref object_ref(const struct operation *op);
 /* Takes status and version of the spawner's object. -1: it is another one now. */
 int object_take(struct operation *op, const cJSON *object, struct err *e);
+/* The end of a write beside the Tasks. When creations or deletions are done, their results must be told, whatever becomes
+ * of it: it is logged, and written with the next cycle. An operation that has nothing else to tell fails with it. */
+int write_end(struct operation *op, int rc, const char *what);
 /* kube_status.c */
 void status_prepare(struct operation *op); /* -> op->wanted */
 /* kube_tell.c: events of what an apply did */

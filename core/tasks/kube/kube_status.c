@@ -114,5 +114,5 @@ int status_step(struct operation *op)
         rc = looked(op);
         break;
     }
-    return rc < 0 ? err_wrap(&op->err, "writing its status") : rc;
+    return write_end(op, rc, "its status");
 }

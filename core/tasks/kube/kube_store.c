@@ -117,6 +117,11 @@ static int watch_start(struct kube_store *s, const char *ns, struct err *e)
     return 0;
 }
 
+void kube_store_hurry(struct kube_store *s)
+{
+    s->stopping = true;
+}
+
 bool kube_store_ready(const struct kube_store *s, const char **why_r)
 {
     for (const struct namespace_watch *w = s->watches; w != NULL; w = w->next)

@@ -50,6 +50,8 @@ void kube_store_free(struct kube_store **store);
 void kube_store_fence(struct kube_store *s, bool (*may_act)(void *arg), void *arg);
 /* Leadership came: what others have written meanwhile must be seen before the next cycle. */
 void kube_store_refresh(struct kube_store *s);
+/* The engine ends and has no time: what a cycle still wants to create or delete is not tried; what it has done is noted. */
+void kube_store_hurry(struct kube_store *s);
 /* The first complete lists are in. *why_r, else: what is in the way, a sentence; lives until the next turn of the loop. */
 bool kube_store_ready(const struct kube_store *s, const char **why_r);
 
