@@ -253,7 +253,7 @@ int http_client_create(uv_loop_t *loop, const struct http_client_options *o, str
     if (o->ca_file != NULL && access(o->ca_file, R_OK) != 0)
         return err_set(e, ERR_USAGE, "the CA file %s cannot be read: %m", o->ca_file);
     struct http_client *c = xcalloc(1, sizeof *c);
-    if (curl_loop_create(loop, on_ended, c, &c->curl, e) != 0) {
+    if (curl_loop_create(loop, o->per_server, on_ended, c, &c->curl, e) != 0) {
         free(c);
         return -1;
     }
