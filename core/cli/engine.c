@@ -11,7 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WORKERS_AHEAD = 2, WORKERS_REPLAY = 4 };
+enum {
+    WORKERS_AHEAD = 2,
+    WORKERS_REPLAY = 4,
+    /* Alertmanager answers 503 to more questions at once than --web.get-concurrency, 8 on a small machine; others ask, too */
+    POLLS_PER_SERVER = 4,
+};
 
 static bool is_offline(enum engine_use use)
 {
@@ -65,7 +70,8 @@ int engine_open(const struct options *o, enum engine_use use, struct engine *g, 
         return -1;
     if (open_store(o, use, g, e) != 0)
         return -1;
-    struct http_client_options http = {.ca_file = o->ca_file, .user_agent = "alertspawner/" AS_VERSION};
+    struct http_client_options http = {.ca_file = o->ca_file, .user_agent = "alertspawner/" AS_VERSION, .http1 = true,
+                                       .per_server = POLLS_PER_SERVER};
     if (!is_offline(use) && http_client_create(&g->loop, &http, &g->http, e) != 0)
         return -1;
     g->metrics = g->env.metrics = metrics_create();

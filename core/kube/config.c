@@ -130,7 +130,7 @@ static int find_files(const struct kube_config_source *source, struct kubeconfig
     const char *list = getenv("KUBECONFIG");
     if (source->kubeconfig != NULL) {
         int rc = add_file(s, source->kubeconfig, e);
-        return rc == 0 ? -1 : rc; /* a file that was asked for must be there */
+        return rc == 0 ? err_wrap(e, "--kubeconfig") : rc; /* a file that was asked for must be there */
     }
     if (list != NULL && *list != '\0')
         return add_list(s, list, e);

@@ -105,7 +105,8 @@ static int on_multi_socket(CURL *easy, curl_socket_t fd, int what, void *arg, vo
     return uv_poll_start(&w->poll, w->events, on_socket) == 0 ? 0 : -1;
 }
 
-int curl_loop_create(uv_loop_t *loop, curl_loop_ended_cb *on_ended, void *arg, struct curl_loop **l_r, struct err *e)
+int curl_loop_create(uv_loop_t *loop, unsigned per_server, curl_loop_ended_cb *on_ended, void *arg,
+                     struct curl_loop **l_r, struct err *e)
 {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return err_set(e, ERR_BUG, "libcurl could not be initialised");
@@ -125,6 +126,7 @@ int curl_loop_create(uv_loop_t *loop, curl_loop_ended_cb *on_ended, void *arg, s
     curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, l);
     curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_multi_timer);
     curl_multi_setopt(multi, CURLMOPT_TIMERDATA, l);
+    curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)per_server);
     *l_r = l;
     return 0;
 }

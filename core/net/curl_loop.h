@@ -13,7 +13,9 @@ struct curl_loop;
  * on the stack, so everything may be done in it, also curl_loop_free. */
 typedef void curl_loop_ended_cb(void *arg, CURL *easy, CURLcode code);
 
-int curl_loop_create(uv_loop_t *loop, curl_loop_ended_cb *on_ended, void *arg, struct curl_loop **l_r, struct err *e);
+/* per_server: connections to one host and port at once, 0: any number. */
+int curl_loop_create(uv_loop_t *loop, unsigned per_server, curl_loop_ended_cb *on_ended, void *arg,
+                     struct curl_loop **l_r, struct err *e);
 /* No handle may be in it any more. Memory goes when the loop has run on. Not from inside libcurl's own callbacks. */
 void curl_loop_free(struct curl_loop **l);
 int curl_loop_add(struct curl_loop *l, CURL *easy, struct err *e);

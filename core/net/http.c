@@ -140,8 +140,18 @@ static size_t on_body(char *bytes, size_t one, size_t n, void *arg)
 
 /* ---- how it ended ---- */
 
+/* "Failed to connect to 10.0.0.1 port 443 after 3 ms: ...": who says a sentence once must know it again. */
+static void drop_milliseconds(char *s)
+{
+    char *at = strstr(s, " after ");
+    size_t n = at == NULL ? 0 : strspn(at + 7, "0123456789");
+    if (n > 0 && strncmp(at + 7 + n, " ms", 3) == 0)
+        memmove(at, at + 7 + n + 3, strlen(at + 7 + n + 3) + 1);
+}
+
 static void curl_error(struct http_request *r, CURLcode code, struct err *e)
 {
+    drop_milliseconds(r->curl_says);
     char took[MOMENT_TEXT];
     /* libcurl's own sentence, unless it quotes a URL: those of proxies hold passwords */
     const char *says = r->curl_says;
@@ -243,7 +253,7 @@ int http_client_create(uv_loop_t *loop, const struct http_client_options *o, str
     if (o->ca_file != NULL && access(o->ca_file, R_OK) != 0)
         return err_set(e, ERR_USAGE, "the CA file %s cannot be read: %m", o->ca_file);
     struct http_client *c = xcalloc(1, sizeof *c);
-    if (curl_loop_create(loop, on_ended, c, &c->curl, e) != 0) {
+    if (curl_loop_create(loop, o->per_server, on_ended, c, &c->curl, e) != 0) {
         free(c);
         return -1;
     }

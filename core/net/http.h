@@ -22,6 +22,7 @@ struct http_client_options {
     const struct http_tls *tls; /* NULL: nothing special; copied */
     const char *proxy_url;  /* NULL: http_proxy, https_proxy, no_proxy */
     bool http1;             /* never HTTP/2: each transfer has a connection of its own, which a time-out closes */
+    unsigned per_server;    /* connections to one host and port at once, the others wait (their time runs); 0: any number */
 };
 int http_client_create(uv_loop_t *loop, const struct http_client_options *options, struct http_client **client_r,
                        struct err *e);

@@ -246,6 +246,13 @@ static void what_is_refused(void **state)
     assert_int_equal(a.e.kind, ERR_LIMIT);
     assert_string_equal(a.e.msg, "the answer is larger than 4 bytes: ask for less");
     buf_free(&a.body);
+    unsigned there = port;
+    port = 1; /* nobody listens; the sentence is the same each time */
+    ask(c, (struct http_options){0}, "/", &a);
+    port = there;
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(a.e.kind, ERR_UNREACHABLE);
+    assert_string_equal(a.e.msg, "no connection: Failed to connect to 127.0.0.1 port 1: Couldn't connect to server");
     close_client(&loop, &c);
 }
 

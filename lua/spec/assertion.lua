@@ -43,7 +43,8 @@ local function two_sides(state, actual, expected)
     rawset(state, "detail", function()
         local tables = type(actual) == "table" and type(expected) == "table"
         return {
-            actual = formatter.text(actual), expected = formatter.text(expected),
+            actual = frame.without_addresses(formatter.text(actual)),
+            expected = frame.without_addresses(formatter.text(expected)),
             diff = tables and compare.differences(expected, actual, 20, literal) or nil,
         }
     end)
@@ -201,8 +202,10 @@ local function tell_error(state, arguments, ok, thrown, expected, no_expectation
     arguments[2] = expected
     arguments.nofmt = {ok, no_expectation}
     rawset(state, "detail", function()
-        return {actual = ok and "(no error)" or formatter.text(thrown),
-                expected = no_expectation and expected or formatter.text(expected)}
+        return {
+            actual = ok and "(no error)" or frame.without_addresses(formatter.text(thrown)),
+            expected = no_expectation and expected or frame.without_addresses(formatter.text(expected)),
+        }
     end)
 end
 

@@ -146,7 +146,13 @@ local function check(case, number, names)
     local where = "case " .. number .. (named and " (" .. case.name .. ")" or "")
     if type(case) ~= "table" then
         return where .. " is no object"
-    elseif type(case.name) ~= "string" or case.name == "" then
+    end
+    for member in pairs(case) do
+        if not MEMBERS[member] then
+            return where .. ": there is no '" .. tostring(member) .. "' in a case"
+        end
+    end
+    if type(case.name) ~= "string" or case.name == "" then
         return where .. " has no name"
     elseif names[case.name] then
         return where .. ": there are two of that name"
@@ -154,11 +160,6 @@ local function check(case, number, names)
         return where .. " has no alert"
     elseif type(case.expect) ~= "table" or next(case.expect) == nil then
         return where .. " expects nothing"
-    end
-    for member in pairs(case) do
-        if not MEMBERS[member] then
-            return where .. ": there is no '" .. tostring(member) .. "' in a case"
-        end
     end
     names[case.name] = true
 end
@@ -181,7 +182,8 @@ local function read(file, text)
     for i, case in ipairs(list) do
         local bad = check(case, i, names)
         if bad then
-            return nil, file .. ": " .. bad
+            local named = type(case) == "table" and type(case.name) == "string"
+            return nil, file .. ":" .. (named and line_of(text, case.name) .. ":" or "") .. " " .. bad
         end
         for name, part in pairs(case) do
             if name ~= "expect" then

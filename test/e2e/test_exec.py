@@ -1,5 +1,4 @@
 """`run --exec`: the whole loop on one machine."""
-import os
 import pathlib
 import time
 

@@ -4,6 +4,7 @@ import pathlib
 import random
 import shutil
 import sqlite3
+import threading
 import time
 
 import pytest
@@ -226,3 +227,24 @@ def test_workers_die_with_the_engine(engine, serve):
     workers = children(run.pid)
     run.kill()
     wait_until(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in workers), "they are gone", 20)  # the processor-time limit would end one after 60 s
+
+
+def test_one_alertmanager_is_not_stormed(engine, serve):
+    """Forty spawners that start together: an Alertmanager serves so many at once (8 on a small machine) and says 503 to
+    the rest, each of which would then wait for a whole pollInterval."""
+    lock, now, most = threading.Lock(), 0, 0
+
+    def slow(h):
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.2)
+        with lock:
+            now -= 1
+        sends("[]")(h)
+    server = serve(slow)
+    run = engine.start("run", "-f", engine.write(*[doc(server.url, f"s{i}") for i in range(40)]))
+    wait_until(lambda: len(server.requests) >= 40, "every spawner has polled")
+    assert 1 < most <= 4
+    assert run.terminate()[0] == 0
