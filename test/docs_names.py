@@ -5,7 +5,7 @@ import re
 import sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
-PAGES = ["README.md", "docs/tour.md", "docs/barriers.md", "docs/documents.md", "docs/reasons.md", "docs/metrics.md",
+PAGES = ["README.md", "docs/tour.md", "docs/barriers.md", "docs/documents.md", "docs/reasons.md", "docs/why.md", "docs/metrics.md",
          "docs/policies.md", "docs/replay.md", "docs/specs.md", "test/hostile/README.md",
          *sorted(f"docs/decisions/{f.name}" for f in (root / "docs/decisions").glob("*.md"))]
 # Names of files that stand for a reader's own.

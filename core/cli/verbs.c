@@ -39,8 +39,8 @@ const struct verb verbs[] = {
      "Which selector excludes it, which policy judges it and what each of its hooks said, by file and line; which limit holds\n"
      "it back, which Task it has; and what would have to be otherwise. Of an alert that does not fire any more: since when, and\n"
      "its last Task. The fingerprint may be cut after six digits or more.\n\n"
-     "Asks the engine that runs on --store, or at --engine URL. With -f it asks Alertmanager and the store itself, writing nothing; with --alert\n"
-     "FILE neither (but the store, when --store is given), --at TIME as if it were then.\n\n"
+     "Asks the engine that runs on --store, or at --engine URL. With -f it asks Alertmanager and the store itself, writing\n"
+     "nothing; with --alert FILE neither (but the store, when --store is given), --at TIME as if it were then.\n\n"
      "Examples:\n"
      "  alertspawner why KubeContainerOOMKilled\n"
      "  alertspawner why 41b1495b4c5f4152 -f spawner.yaml --policies policies.d --trace\n"
@@ -70,7 +70,7 @@ const struct verb verbs[] = {
      "  alertspawner check --policies policies.d",
      TAKES_DOCUMENTS | TAKES_POLICIES | POLICIES_WILL_DO, 0, 0, verb_check},
     {"bench", "What the hooks of policies cost over a recording.", "RECORDING... -f FILE [--policies DIR]",
-     "Replays the recording twice, for time and memory and for exact instructions, and prints of every hook of every policy\n"
+     "Replays the recording twice, for time and memory and for instructions, and prints of every hook of every policy\n"
      "the median, the 99th percentile and the most of one call, what one alert costs altogether, and the share of its\n"
      "budget that the dearest call took. Warns when that is more than half.\n\n"
      "Example:\n  alertspawner bench monday -f examples/ --policies policies.d",

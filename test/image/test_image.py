@@ -3,6 +3,7 @@
 mmdebstrap makes the base that the Dockerfile names, buildah builds on it and runs the result under the seccomp profile
 that podman and buildah give every container, with no capabilities and no new privileges. Needs root (as buildah's chroot
 isolation does) and Debian's mirrors; `-L image`, a few minutes."""
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import urllib.request
 
 import pytest
 
@@ -307,15 +309,7 @@ def test_run_ends_at_once_when_told(buildah, container, am, documents, tmp_path)
     try:
         def engine():
             assert outer.poll() is None, (tmp_path / "log").read_text()
-            for status in pathlib.Path("/proc").glob("[0-9]*/status"):
-                try:
-                    text = status.read_text()
-                    command = (status.parent / "cmdline").read_bytes().split(b"\0")
-                except OSError:
-                    continue
-                if command[:2] == [b"/usr/bin/alertspawner", b"run"] and b"sqlite:/tmp/run.db" in command:
-                    return int(status.parent.name), text
-            return None
+            return engine_of(b"run", b"sqlite:/tmp/run.db")
         pid, status = harness.wait_until(engine, "the engine runs")
         assert "NoNewPrivs:\t1" in status and "Seccomp:\t2" in status and "CapEff:\t0000000000000000" in status
         assert "Uid:\t65532\t65532" in status
@@ -326,6 +320,99 @@ def test_run_ends_at_once_when_told(buildah, container, am, documents, tmp_path)
         if outer.poll() is None:
             outer.kill()
             outer.wait()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    sys.path.insert(0, str(HERE.parent / "kube"))
+    import cluster as kube
+    try:
+        c = kube.Cluster(tmp_path_factory.mktemp("cluster"))
+    except kube.Missing as why:
+        pytest.skip(str(why))
+    c.start()
+    yield c
+    c.stop()
+
+
+def test_as_the_deployment_runs_it(buildah, container, cluster, am, tmp_path):
+    """With the Deployment's own arguments, what the kubelet mounts, and a real API server: an alert becomes a Task."""
+    import cluster as kube
+    from engine import OURS, alert_spawner
+    deployed = kube.Deployed(cluster, cluster.namespace("image"), tmp_path / "deploy")
+    pod = next(o for o in deployed.objects if o["kind"] == "Deployment")["spec"]["template"]["spec"]
+    mounts = {m["name"]: m["mountPath"] for m in pod["containers"][0]["volumeMounts"]}
+    account, policies = tmp_path / "account", tmp_path / "policies"
+    account.mkdir()
+    (account / "token").write_text(deployed.token())
+    (account / "namespace").write_text(deployed.namespace)
+    shutil.copy(cluster.directory / "ca.crt", account)
+    (policies / "..2026").mkdir(parents=True)  # as a ConfigMap is mounted
+    (policies / "..data").symlink_to("..2026")
+    data = next(o for o in deployed.objects if o["kind"] == "ConfigMap")["data"]
+    for name, text in data.items():
+        (policies / "..2026" / name).write_text(text)
+        (policies / name).symlink_to(f"..data/{name}")
+    fired = am.fire({"alertname": "Disk"})
+    host, port = cluster.url.removeprefix("https://").split(":")
+    with open(tmp_path / "log", "w") as log:
+        outer = subprocess.Popen(["setpriv", "--no-new-privs", *buildah.command(
+            "run", "--cap-drop=all", "--env", f"KUBERNETES_SERVICE_HOST={host}", "--env", f"KUBERNETES_SERVICE_PORT={port}",
+            "--volume", f"{account}:/var/run/secrets/kubernetes.io/serviceaccount:ro",
+            "--volume", f"{policies}:{mounts['policies']}:ro", container), "--", "/usr/bin/alertspawner",
+            *pod["containers"][0]["args"], "--listen", "127.0.0.1:0"], env=buildah.env, stdin=subprocess.DEVNULL,
+            stdout=log, stderr=log)
+
+    def said():
+        text = (tmp_path / "log").read_text()
+        assert outer.poll() is None, text
+        return text
+    pid = None
+    try:
+        url = harness.wait_until(lambda: re.search(r"(http://127\S+)/metrics", said()), "it listens")[1]
+        pid = harness.wait_until(lambda: engine_of(b"run", b"--listen", b"127.0.0.1:0"), "the engine")[0]
+        cluster.admin.post(OURS.format(deployed.namespace), alert_spawner("web", am.url, annotations={
+            "alerts.kelos.dev/policy": "severity_ladder"}))
+        harness.wait_until(lambda: said() and cluster.tasks(deployed.namespace), "a Task")
+        (task,) = cluster.tasks(deployed.namespace).values()
+        assert task["metadata"]["annotations"]["alerts.kelos.dev/fingerprint"] == fired["fingerprint"]
+        assert task["metadata"]["annotations"]["alerts.kelos.dev/policy"] == "severity_ladder"
+        for probe in ("livenessProbe", "readinessProbe"):
+            path = pod["containers"][0][probe]["httpGet"]["path"]
+            harness.wait_until(lambda path=path: answers(url + path), f"{probe} is content")
+        os.kill(pid, signal.SIGTERM)
+        assert outer.wait(30) == 0, (tmp_path / "log").read_text()
+        lease = cluster.admin.get(f"/apis/coordination.k8s.io/v1/namespaces/{deployed.namespace}/leases/alertspawner")
+        assert not lease["spec"].get("holderIdentity"), "handed over at its end"
+        assert not [key for key in cluster.audit(deployed.user) if key[3] in (401, 403)]
+    finally:
+        if outer.poll() is None:
+            if pid is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            outer.kill()
+            outer.wait()
+
+
+def answers(url):
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+def engine_of(*words):
+    """(pid, what /proc says of it) of an engine in a container with these arguments."""
+    for status in pathlib.Path("/proc").glob("[0-9]*/status"):
+        try:
+            text = status.read_text()
+            command = (status.parent / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if command[0] == b"/usr/bin/alertspawner" and set(words) <= set(command):
+            return int(status.parent.name), text
+    return None
 
 
 def test_reproducible(buildah, built, image, context):
