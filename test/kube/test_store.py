@@ -394,4 +394,6 @@ def test_all_namespaces(engine, cluster, namespace, am):
     uid = other.tasks()[name]["metadata"]["uid"]
     other.delete(name)
     wait_until(lambda: other.tasks().get(name, {"metadata": {"uid": uid}})["metadata"]["uid"] != uid, "a new one", 180)
-    assert len(into.tasks()) == 1 and "error" not in run.stderr.lower().replace("0 errors", "")
+    assert len(into.tasks()) == 1
+    # Of these two namespaces: the cluster holds what other tests have left, too.
+    assert not [line for line in run.stderr.splitlines() if " error " in line and (into.ns in line or other.ns in line)]
