@@ -71,6 +71,31 @@ int cluster_open(uv_loop_t *loop, const struct options *o, bool read_only, struc
     return kube_store_create(loop, &options, &c->store, e);
 }
 
+static void on_flushed(uv_timer_t *timer)
+{
+    *(bool *)timer->data = true;
+}
+
+static void on_flush_closed(uv_handle_t *h)
+{
+    free(h);
+}
+
+void cluster_flush(struct cluster *c)
+{
+    bool over = false;
+    struct store *store = cluster_store(c);
+    spawners_close(c); /* whoever followed is gone when the loop turns here */
+    store->ops->watch(store, NULL, NULL);
+    uv_timer_t *timer = xmalloc(sizeof *timer);
+    uv_timer_init(c->loop, timer);
+    timer->data = &over;
+    uv_timer_start(timer, on_flushed, CLUSTER_FLUSH_MS, 0);
+    while (c->events != NULL && kube_events_status(c->events).waiting > 0 && !over)
+        uv_run(c->loop, UV_RUN_ONCE);
+    uv_close((uv_handle_t *)timer, on_flush_closed);
+}
+
 void cluster_close(struct cluster **cluster)
 {
     struct cluster *c = *cluster;

@@ -17,6 +17,10 @@ struct spawner_object;
 bool cluster_wanted(const struct options *o);
 /* `read_only`: plan. */
 int cluster_open(uv_loop_t *loop, const struct options *o, bool read_only, struct cluster **cluster_r, struct err *e);
+/* Before the end: nobody is told of changes any more, and the loop is run until the events of what was done are written,
+ * for at most CLUSTER_FLUSH_MS. */
+enum { CLUSTER_FLUSH_MS = 1000 };
+void cluster_flush(struct cluster *c);
 void cluster_close(struct cluster **c); /* the loop must run on until it is empty */
 
 struct store *cluster_store(struct cluster *c);

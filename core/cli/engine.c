@@ -90,6 +90,8 @@ int engine_open(const struct options *o, enum engine_use use, struct engine *g, 
 void engine_close(struct engine *g)
 {
     policy_set_free(&g->policies);
+    if (g->cluster != NULL && g->env.store != NULL)
+        cluster_flush(g->cluster);
     cluster_close(&g->cluster);
     http_client_free(&g->http);
     worker_pool_free(&g->pool);

@@ -34,5 +34,7 @@ void engine_close(struct engine *g);
 
 const char *engine_place(const struct engine *g); /* where its Tasks are, for sentences */
 
-/* Reads the documents of -f and (cluster not NULL) the spawners that are objects there, applies --alertmanager, and prints what is wrong with them. *bad_r: how many problems. */
-int engine_documents(const struct options *o, struct cluster *cluster, struct spawner_set **set_r, size_t *bad_r, struct err *e);
+/* Reads the documents of -f and (cluster not NULL) the spawners that are objects there, applies --alertmanager, and
+ * prints what is wrong with them. *bad_r: how many problems. */
+int engine_documents(const struct options *o, struct cluster *cluster, struct spawner_set **set_r, size_t *bad_r,
+                     struct err *e);

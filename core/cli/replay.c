@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,6 +188,9 @@ static int report(const struct replaying *x, const struct options *o, struct err
 
 int verb_replay(const struct options *o)
 {
+    /* Thousands of polls in a row: what one needed, the next needs again. */
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, 64 << 20);
     struct replaying x = {0};
     struct err e = {0};
     int rc = run(&x, o, &e) == 0 && report(&x, o, &e) == 0 ? EXIT_DONE : verb_fail(&e);

@@ -114,7 +114,8 @@ static int64_t tick_us(int64_t length)
     size_t i = 0;
     while (i + 1 < sizeof steps / sizeof *steps && steps[i] * MOMENT_SECOND * TICKS < length)
         i++;
-    return steps[i] * MOMENT_SECOND;
+    int64_t step = steps[i] * MOMENT_SECOND, least = length / (2 * TICKS); /* years of it: whatever comes */
+    return step > least ? step : least;
 }
 
 static void put_grid(FILE *f, const struct scale *s, int height)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 enum {
+    HOURS_ALL = 72,  /* so many are all shown */
     DIFFERENCES_SHOWN = 100,
     BAR = 40, /* characters of the longest bar */
 };
@@ -132,10 +133,12 @@ static void print_hours(const struct summary *s)
             most = hour_sum(s, i);
     if (most == 0)
         return;
-    heading("Tasks per hour (UTC)");
+    heading(s->n_hours > HOURS_ALL ? "Tasks per hour (UTC; hours without are left out)" : "Tasks per hour (UTC)");
     for (size_t i = 0; i < s->n_hours; i++) {
         char text[MOMENT_TEXT];
         uint32_t sum = hour_sum(s, i);
+        if (sum == 0 && s->n_hours > HOURS_ALL)
+            continue;
         moment_format_s(s->first_hour + (moment_t)i * HOUR_US, text);
         printf("  %.10s %.5s %5" PRIu32 " ", text, text + 11, sum);
         for (uint32_t k = 0; k < (sum * BAR + most - 1) / most; k++)

@@ -6,6 +6,7 @@
 #include "api/scrape.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cli/cluster.h"
 #include "cli/serve_watch.h"
 #include "net/server.h"
 
@@ -48,7 +49,7 @@ void serve_watches(struct serve *s, const struct watches *watches)
 
 static bool in_cluster(const struct options *o)
 {
-    return o->store != NULL && strncmp(o->store, "kube", 4) == 0 && getenv("KUBERNETES_SERVICE_HOST") != NULL;
+    return cluster_wanted(o) && getenv("KUBERNETES_SERVICE_HOST") != NULL;
 }
 
 static int listen_tcp_by(struct serve *s, const struct options *o, struct err *e)

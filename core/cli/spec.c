@@ -234,6 +234,11 @@ int verb_spec(int argc, char **argv)
         cJSON_Delete(options);
         return EXIT_DONE;
     }
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(options, "version"))) {
+        puts(AS_VERSION);
+        cJSON_Delete(options);
+        return EXIT_DONE;
+    }
     const char *directory = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(options, "directory"));
     if (directory != NULL && chdir(directory) != 0) {
         err_set(&e, ERR_USAGE, "--directory %s: %s", directory, strerror(errno));

@@ -69,6 +69,7 @@ static const struct row {
     {0, FLAG, "watch", NULL, "run again whenever a file changes"},
     {0, NUMBER, "jobs", "N", "files at a time (default: processors)"},
     {0, TEXT, "worker", "FILE", "the worker executable (default: beside this one)"},
+    {0, FLAG, "version", NULL, "print the version"},
     {'h', FLAG, "help", NULL, "this page"},
 };
 enum { N_ROWS = sizeof rows / sizeof *rows, NO = 512, LONG = 1024 };

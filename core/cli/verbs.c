@@ -70,7 +70,7 @@ const struct verb verbs[] = {
      "  alertspawner check --policies policies.d",
      TAKES_DOCUMENTS | TAKES_POLICIES | POLICIES_WILL_DO, 0, 0, verb_check},
     {"bench", "What the hooks of policies cost over a recording.", "RECORDING... -f FILE [--policies DIR]",
-     "Replays the recording twice, for time and memory and for exact instructions, and prints of every hook of every policy\n"
+     "Replays the recording twice, for time and memory and for instructions, and prints of every hook of every policy\n"
      "the median, the 99th percentile and the most of one call, what one alert costs altogether, and the share of its\n"
      "budget that the dearest call took. Warns when that is more than half.\n\n"
      "Example:\n  alertspawner bench monday -f examples/ --policies policies.d",

@@ -296,5 +296,7 @@ void kube_events_free(struct kube_events **events)
 
 struct kube_events_status kube_events_status(const struct kube_events *ev)
 {
-    return ev->status;
+    struct kube_events_status s = ev->status;
+    s.waiting = ev->n;
+    return s;
 }

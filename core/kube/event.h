@@ -35,5 +35,6 @@ void kube_event(struct kube_events *events, const struct kube_object_ref *about,
 
 struct kube_events_status {
     uint64_t created, counted, dropped; /* written anew, count raised, not written */
+    uint64_t waiting;                   /* still to be written */
 };
 struct kube_events_status kube_events_status(const struct kube_events *events);

@@ -263,6 +263,17 @@ static bool has_body(const struct http_connection *c)
     return header(c, "Transfer-Encoding") != NULL || (length != NULL && strcmp(length, "0") != 0);
 }
 
+/* A proxy on this machine (a service mesh's, beside us in the Pod) makes everybody look local; it says so. */
+static bool came_through_a_proxy(const struct http_connection *c)
+{
+    static const char *const says[] = {"Forwarded", "X-Forwarded-For", "X-Real-IP", "Via", "X-Envoy-External-Address",
+                                       "X-Request-Id", "l5d-client-id", "l5d-dst-canonical"};
+    for (size_t i = 0; i < sizeof says / sizeof *says; i++)
+        if (header(c, says[i]) != NULL)
+            return true;
+    return false;
+}
+
 static void refuse(struct http_exchange *x, int status, const char *sentence)
 {
     x->refused = true;
@@ -288,7 +299,7 @@ static void check(struct http_exchange *x, const char *method)
         refuse(x, 413, "a request here has no body");
     else if (x->route == NULL)
         refuse(x, 404, "there is nothing of this name; GET / lists what there is");
-    else if (x->route->local && !c->local)
+    else if (x->route->local && web && (!c->local || came_through_a_proxy(c)))
         refuse(x, 403, "this shows what alerts say, and is answered on this machine only: by the Unix socket, by "
                        "localhost, or through kubectl port-forward");
 }

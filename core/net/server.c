@@ -51,16 +51,18 @@ void listener_run_soon(struct listener *l)
 
 /* ---- connections ---- */
 
+/* 127.0.0.1 and ::1, not all of 127/8: Istio's proxy forwards what comes from outside as 127.0.0.6. */
 static bool on_this_machine(const struct sockaddr *a)
 {
     if (a == NULL || a->sa_family == AF_UNIX)
         return true;
     if (a->sa_family == AF_INET)
-        return ntohl(((const struct sockaddr_in *)a)->sin_addr.s_addr) >> 24 == 127;
+        return ((const struct sockaddr_in *)a)->sin_addr.s_addr == htonl(INADDR_LOOPBACK);
     if (a->sa_family != AF_INET6)
         return false;
     const struct in6_addr *v6 = &((const struct sockaddr_in6 *)a)->sin6_addr;
-    return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127);
+    return IN6_IS_ADDR_LOOPBACK(v6) ||
+           (IN6_IS_ADDR_V4MAPPED(v6) && memcmp(v6->s6_addr + 12, "\x7f\x00\x00\x01", 4) == 0);
 }
 
 static void on_sweep(uv_timer_t *t)

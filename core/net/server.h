@@ -6,7 +6,8 @@
  *
  * Who may ask: over the Unix socket whoever may open it (mode 0600). Over TCP everybody who reaches the port may ask the
  * public routes (metrics, health); those that show alert text are `local`: they are answered to peers on this machine
- * alone (loopback: also `kubectl port-forward`, which connects inside of the Pod). A page in a browser reads nothing: a
+ * alone (127.0.0.1 and ::1: also `kubectl port-forward`, which connects inside of the Pod), and not through a proxy
+ * that says that it is one. A page in a browser reads nothing: a
  * name in Host that a stranger's DNS could give (DNS rebinding) and another page's Origin are refused, see guard.h.
  *
  * Bounds: see the enum. */

@@ -529,6 +529,19 @@ static void only_this_machine(void **state)
             inet_ntop(AF_INET, &((struct sockaddr_in *)a->ifa_addr)->sin_addr, host, sizeof host);
     freeifaddrs(all);
     tcp_expect(r, port, "Host: localhost\r\n", "/local", "HTTP/1.1 200");
+    /* through a proxy beside us everybody comes from this machine */
+    tcp_expect(r, port, "Host: localhost\r\nX-Forwarded-For: 10.0.0.7\r\n", "/local", "HTTP/1.1 403");
+    tcp_expect(r, port, "Host: localhost\r\nForwarded: for=10.0.0.7\r\n", "/local", "HTTP/1.1 403");
+    tcp_expect(r, port, "Host: localhost\r\nX-Forwarded-For: 10.0.0.7\r\n", "/hello", "HTTP/1.1 200");
+    struct sockaddr_in mesh = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000006)};
+    struct sockaddr_in us = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int from = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(from, (struct sockaddr *)&mesh, sizeof mesh), 0);
+    assert_int_equal(connect(from, (struct sockaddr *)&us, sizeof us), 0);
+    char *answer = converse(r, from, "GET /local" CLOSE, strlen("GET /local" CLOSE), NULL);
+    assert_int_equal(strncmp(answer, "HTTP/1.1 403", 12), 0);
+    free(answer);
+    close(from);
     free(url);
     if (host[0] == '\0') {
         print_message("no address but loopback here: the other half is not tested\n");

@@ -66,6 +66,8 @@ static void hours_make(const struct history *h, struct summary *s)
     if (h->from == MOMENT_NONE)
         return;
     s->first_hour = floor_hour(h->from);
+    if ((floor_hour(h->to) - s->first_hour) / HOUR_US >= HOURS_MAX)
+        return;
     s->n_hours = (size_t)((floor_hour(h->to) - s->first_hour) / HOUR_US) + 1;
     s->hours = xcalloc(s->n_hours * (s->n_policies + 1), sizeof *s->hours);
     for (size_t i = 0; i < h->n_tasks; i++) {

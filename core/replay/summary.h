@@ -4,6 +4,7 @@
 #include "replay/history.h"
 
 enum {
+    HOURS_MAX = 100000,  /* a recording that spans more (a wrong time in it) has no list of hours */
     STORM_ALERTS = 20, /* so many alerts that begin within STORM_US are a storm */
 };
 #define STORM_US (5 * 60 * MOMENT_SECOND)

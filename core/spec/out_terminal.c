@@ -139,8 +139,9 @@ static void print_decisions(FILE *f, const cJSON *members)
 static void print_head(struct spec_out *o, FILE *f, enum spec_status status, const cJSON *m)
 {
     struct buf place = {0}, name = {0};
-    char *text = xasprintf("%s @ %d", member_has_text(m, "short") ? member_text(m, "short") : member_text(m, "file"),
-                           (int)member_number(m, "line"));
+    const char *file = member_has_text(m, "short") ? member_text(m, "short") : member_text(m, "file");
+    int line = (int)member_number(m, "line");
+    char *text = line > 0 ? xasprintf("%s @ %d", file, line) : xstrdup(file); /* a whole file has no line */
     buf_add_visible(&place, text);
     buf_add_visible(&name, member_text(m, "name"));
     bool colour = o->colour && !is_plain(o);

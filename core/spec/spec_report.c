@@ -118,18 +118,31 @@ int spec_event_status(const char *kind, const cJSON *members, enum spec_status *
     return 0;
 }
 
+/* One line; tabs are harmless, and common in what specs print. */
+static void print_line(FILE *f, char *line)
+{
+    for (char *part = line; part != NULL;) {
+        char *tab = strchr(part, '\t');
+        struct buf b = {0};
+        if (tab != NULL)
+            *tab = '\0';
+        buf_add_visible(&b, part);
+        fputs(b.data != NULL ? b.data : "", f);
+        buf_free(&b);
+        if (tab != NULL)
+            fputc('\t', f);
+        part = tab != NULL ? tab + 1 : NULL;
+    }
+}
+
 void spec_print_text(FILE *f, const char *text, const char *indent)
 {
     while (*text != '\0') {
         size_t n = strcspn(text, "\n");
         char *line = xstrndup(text, n);
-        struct buf b = {0};
-        for (char *p = line; *p != '\0'; p++)
-            if (*p == '\t') /* harmless, and common in what specs print */
-                *p = ' ';
-        buf_add_visible(&b, line);
-        fprintf(f, "%s%s\n", indent, b.data != NULL ? b.data : "");
-        buf_free(&b);
+        fputs(indent, f);
+        print_line(f, line);
+        fputc('\n', f);
         free(line);
         text += n;
         if (*text == '\n')

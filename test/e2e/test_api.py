@@ -1,4 +1,5 @@
 """What a running engine tells over HTTP: who may ask, health, and that it changes nothing and betrays nothing."""
+import contextlib
 import json
 import os
 import pathlib
@@ -286,13 +287,11 @@ def test_random_bytes(engine, serve):
                 b"GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"]
     for r in requests:
         with socket.create_connection(("127.0.0.1", port), timeout=20) as s:
-            s.sendall(r)
-            s.shutdown(socket.SHUT_WR)
-            try:
+            with contextlib.suppress(OSError):  # it may hang up in the middle of it
+                s.sendall(r)
+                s.shutdown(socket.SHUT_WR)
                 while s.recv(65536):
                     pass
-            except ConnectionResetError:
-                pass
     assert ask(url, "/healthz")[0] == 200
     assert run.terminate()[0] == 0
     assert "Sanitizer" not in run.stderr and "runtime error" not in run.stderr, run.stderr

@@ -282,6 +282,18 @@ def test_windows_several_recordings_and_compression(tape, engine, replay, tmp_pa
     assert "its last line is cut" in done.stderr and "14 polls" in done.stdout
 
 
+def test_a_wrong_time_in_it(tape, engine, tmp_path):
+    """Somebody's clock was at the year 1: a gap, not a report of 18 million hours."""
+    tape.fires({"alertname": "A"}, 120, 600)
+    tape.write(900, step=120)
+    tape.path.write_text('{"time":"0001-01-01T00:00:00Z","url":"%s","status":200,"alerts":[]}\n' % URL + tape.path.read_text())
+    page = tmp_path / "page.html"
+    done = engine("replay", tape.path, "-f", engine.write(spawner("s", URL)), "--html", page, code=0)
+    assert len(done.stdout) < 5000 and "1 gap" in done.stdout and "1 Task" in done.stdout and page.stat().st_size < 50000
+    report = json.loads(engine("replay", tape.path, "-f", engine.write(spawner("s", URL)), "-o", "json", code=0).stdout)
+    assert report["sides"][0]["tasks"] == 1
+
+
 def test_whose_alertmanager(tape, engine):
     """One Alertmanager in the recording is everybody's; with several, the URL says whose."""
     tape.fires({"alertname": "A"}, 120, 600)

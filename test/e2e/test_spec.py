@@ -101,6 +101,7 @@ def test_exit_codes(project):
     project(*PATIENT, code=1)
     project("nowhere_spec.lua", code=1)
     assert "Usage" in project("--help").stdout
+    assert re.match(r"\d+\.\d+\.\d+$", project("--version").stdout)
 
 
 def test_which_tests_run(project):
@@ -161,7 +162,7 @@ def test_terminal_and_plain(project):
     assert "2 successes / 1 failure / 1 error / 1 pending : " in said
     assert "Failure -> spec/mixed_spec.lua @ 3" in said and "\x1b" not in said
     assert "a.b: expected" in said or "Expected objects to be the same" in said
-    assert "said\t1\tnil" in said.replace("said 1 nil", "said\t1\tnil")
+    assert "said\t1\tnil" in said
     verbose = project(*PATIENT, "-o", "plain", "-v", code=1).stdout
     assert re.search(r"mixed passes \(\d+\.\d ms\)", verbose) and "stack traceback" in verbose
 

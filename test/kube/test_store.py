@@ -395,6 +395,5 @@ def test_all_namespaces(engine, cluster, namespace, am):
     other.delete(name)
     wait_until(lambda: other.tasks().get(name, {"metadata": {"uid": uid}})["metadata"]["uid"] != uid, "a new one", 180)
     assert len(into.tasks()) == 1
-    # Other tests' objects are here, too, and not all of them are good.
-    errors = [line for line in run.stderr.splitlines() if " error " in line and (into.ns in line or other.ns in line)]
-    assert errors == []
+    # Of these two namespaces: the cluster holds what other tests have left, too.
+    assert not [line for line in run.stderr.splitlines() if " error " in line and (into.ns in line or other.ns in line)]
