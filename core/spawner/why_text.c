@@ -157,7 +157,9 @@ static void add_decision(struct buf *b, const cJSON *d, const char *now)
         buf_add_visible(b, text(d, "detail"));
     }
     buf_addc(b, '\n');
-    add_member(b, "would change", text(d, "would_change"));
+    /* "eligible again at TIME" is a sentence of its own in the record; after our own words it is "at TIME" */
+    const char *change = text(d, "would_change"), *when = strstr(change, "at ");
+    add_member(b, "would change", strncmp(change, "eligible", 8) == 0 && when != NULL ? when : change);
     if (leader != NULL) {
         buf_addf(b, "  %-13s%s  ", "led by", text(leader, "fingerprint"));
         buf_add_visible(b, text(leader, "alertname"));

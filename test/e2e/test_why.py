@@ -204,6 +204,8 @@ def test_limits(engine, serve):
     assert {"limit": "per_hour", "used": 1, "of": 1} in d["limits"]
     assert re.fullmatch(r"eligible at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", d["would_change"])
     assert abs(harness.parse_moment(d["would_change"][12:]) - time.time() - 3600) < 120
+    text = engine("why", fp({**PAY, "pod": "b"}), "-f", file, "--policies", directory, code=0).stdout
+    says(text, "not now: limit.rate: ", f"would change at {d['would_change'][12:]}\n")
 
 
 def test_groups_and_collisions(engine, serve):
