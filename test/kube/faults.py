@@ -273,8 +273,10 @@ class Faults:
             def drop(self):
                 """From another thread, which must not close what this one reads from."""
                 self.close_connection = True
-                for sock in (self.connection, *(c.sock for c in self.upstream.values())):
-                    with contextlib.suppress(OSError, AttributeError):
+                for sock in (self.connection, *(c.sock for c in list(self.upstream.values()))):
+                    if sock is None:  # its thread has closed it
+                        continue
+                    with contextlib.suppress(OSError):
                         socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
             def finish(self):
