@@ -224,7 +224,9 @@ void index_list_end(struct index *ix, const char *version)
 bool index_event(struct index *ix, enum kube_event_type type, const cJSON *object)
 {
     const char *version = kube_version(object);
-    set_version(ix, version);
+    bool told = kube_version_compare(version, ix->version) <= 0; /* up to there, or further */
+    if (!told)
+        set_version(ix, version);
     if (type == KUBE_BOOKMARK)
         return true;
     struct item **at = find(ix, kube_namespace(object), kube_name(object));
@@ -238,7 +240,7 @@ bool index_event(struct index *ix, enum kube_event_type type, const cJSON *objec
             drop(ix, at, false);
         return true;
     }
-    if (*grave != NULL || newer < 0)
+    if (*grave != NULL || newer < 0 || (*at == NULL && told)) /* told and not here: told that it has gone */
         return false;
     if (newer > 0) /* 0: our own write, come back */
         take(ix, object);

@@ -2,7 +2,8 @@
  *
  * - A list is of the newest state: what it holds replaces what is here, what it does not hold has gone. Except what we
  *   wrote ourselves while it was under way and that is newer than the list (its resourceVersion says so).
- * - An event that is older than what is here is stale: it does nothing. The same version again does nothing either.
+ * - An event that is older than what is here is stale: it does nothing. The same version again does nothing either. Nor
+ *   does one of what is not here, when list or watch have told of something as new as it: they told that it has gone.
  * - Our own write is taken unless the watch has already told of something as new as it: then what is here is right, also
  *   if that is nothing (the object has gone again before our answer came).
  * - What we deleted (by uid) does not come back by an older event. That is remembered until the watch tells of the

@@ -172,6 +172,14 @@ static void stale_events_do_nothing(void **state)
     assert_false(event(ix, KUBE_DELETED, "a", "0", "18")); /* of an earlier object of that name */
     assert_true(event(ix, KUBE_MODIFIED, "a", "1", "20"));
     said(&l, "");
+    /* what has gone does not come back, and what was told stays told */
+    assert_true(event(ix, KUBE_DELETED, "a", "1", "21"));
+    assert_false(event(ix, KUBE_MODIFIED, "a", "1", "20"));
+    assert_false(event(ix, KUBE_ADDED, "b", "2", "4")); /* from before the list */
+    put(ix, "a", "1", "20");                            /* an answer that was overtaken by all of that */
+    said(&l, "a-:20> ");
+    assert_true(event(ix, KUBE_ADDED, "a", "3", "22")); /* one of its name that came later */
+    said(&l, "a+:>22 ");
     end(&ix, &l);
 }
 
