@@ -48,6 +48,14 @@ static size_t take_size(struct dump *d)
     return 0;
 }
 
+/* A line is an int of Lua's: more is a broken dump. */
+static int64_t take_line(struct dump *d)
+{
+    size_t x = take_size(d);
+    d->bad = d->bad || x > INT32_MAX;
+    return d->bad ? 0 : (int64_t)x;
+}
+
 static void skip_string(struct dump *d)
 {
     size_t n = take_size(d);
@@ -80,14 +88,14 @@ static bool is_tail_call(const unsigned char *code, size_t i)
 }
 
 /* lineinfo holds the distance from the line before; where that does not fit, the next of the absolute ones counts. */
-static void take_lines(struct dump *d, size_t first_line, bool vararg, const unsigned char *code, size_t n_code)
+static void take_lines(struct dump *d, int64_t first_line, bool vararg, const unsigned char *code, size_t n_code)
 {
     size_t n = take_size(d);
     const unsigned char *info = take(d, n);
     size_t n_abs = take_size(d);
     if (d->bad || (n && n != n_code))
         return;
-    int64_t line = (int64_t)first_line;
+    int64_t line = first_line;
     for (size_t i = 0; i < n && !d->bad; i++) {
         if ((signed char)info[i] == ABS_LINE) {
             if (n_abs-- == 0) {
@@ -95,7 +103,7 @@ static void take_lines(struct dump *d, size_t first_line, bool vararg, const uns
                 return;
             }
             take_size(d);
-            line = (int64_t)take_size(d);
+            line = take_line(d);
         } else {
             line += (signed char)info[i];
         }
@@ -116,7 +124,7 @@ static void take_function(struct dump *d, int depth)
         return;
     }
     skip_string(d);
-    size_t first_line = take_size(d);
+    int64_t first_line = take_line(d);
     take_size(d);
     take_byte(d);
     bool vararg = take_byte(d) != 0;
