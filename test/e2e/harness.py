@@ -365,7 +365,12 @@ def ask(url, path="/", headers=None, method="GET", body=None, unix=None):
     if unix is not None:
         connection.sock = socket.socket(socket.AF_UNIX)
         connection.sock.settimeout(PATIENCE)
-        connection.sock.connect(str(unix))
+        # by its directory: the whole path may be longer than an address may be
+        directory = os.open(pathlib.Path(unix).parent, os.O_PATH | os.O_DIRECTORY)
+        try:
+            connection.sock.connect(f"/proc/self/fd/{directory}/{pathlib.Path(unix).name}")
+        finally:
+            os.close(directory)
     try:
         connection.request(method, path, body=body, headers=headers or {})
         answer = connection.getresponse()
